@@ -1,0 +1,247 @@
+"""What the brain says: the messages that its stages exchange and the transcript keeps.
+
+Events are past, commands imperative; all carry the city time at which they were so. A ``Place`` is what a person
+needs to find it. Ids are made from content (kind, place, time, ordinal), never drawn at random.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from datahub.contract.codes import AckStatus, CaseStep, Certainty, Severity, TaskStage, Urgency
+
+SCHEMA = 1
+
+
+class Message(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """Anything the brain says. ``t`` is city time [ms]."""
+
+    t: int
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where something is: position [deg], managed object (0: none), unit grid and community."""
+
+    lon: float
+    lat: float
+    object: int = 0
+    grid: str = ""
+    community: str = ""
+
+
+class AlarmRaised(Message, frozen=True):
+    """A device's reading crossed a declared threshold, or a device failed (``fault``: not the city's matter)."""
+
+    id: str
+    kind: str
+    device: int
+    property: str
+    value: float
+    limit: float
+    fault: bool = False
+
+
+class AlarmCleared(Message, frozen=True):
+    """An alarm's cause is gone."""
+
+    id: str
+
+
+class AnomalyFound(Message, frozen=True):
+    """Readings of several devices left what is normal for the hour. ``evidence``: device code -> deviation in
+    standard deviations of its normal band."""
+
+    id: str
+    kind: str
+    evidence: dict[str, float]
+
+
+class EventRaised(Message, frozen=True):
+    """The brain believes that something has happened in the city. ``candidates``: managed objects, most likely
+    first, with their weight."""
+
+    id: str
+    type: str
+    place: Place
+    certainty: Certainty
+    candidates: dict[str, float] = {}
+    facts: dict[str, float | str] = {}
+
+
+class EventConfirmed(Message, frozen=True):
+    """A person has seen it, or several kinds of evidence agree."""
+
+    id: str
+    place: Place
+    by: str
+    facts: dict[str, float | str] = {}
+
+
+class EventDismissed(Message, frozen=True):
+    """It was not so; counted as a false alarm."""
+
+    id: str
+    why: str
+
+
+class PlanActivated(Message, frozen=True):
+    """An emergency plan starts for an event, at a level (1-4, 1 gravest), for the reasons given."""
+
+    event: str
+    plan: str
+    level: int
+    reasons: tuple[str, ...] = ()
+
+
+class LevelChanged(Message, frozen=True):
+    """The response level was raised or lowered."""
+
+    event: str
+    level: int
+    reasons: tuple[str, ...] = ()
+
+
+class StepOpened(Message, frozen=True):
+    """A step of the plan may begin; it should be done by ``deadline`` [ms]."""
+
+    event: str
+    step: str
+    deadline: int
+
+
+class StepDone(Message, frozen=True):
+    """A step of the plan is fulfilled (or was not needed: ``outcome`` = skipped, failed: overdue)."""
+
+    event: str
+    step: str
+    outcome: str = "done"
+
+
+class TaskOrdered(Message, frozen=True):
+    """A department gets a task. ``event`` is an incident's or a case's id; ``attempt`` counts re-assignments."""
+
+    id: str
+    event: str
+    step: str
+    department: str
+    duty: str
+    crew: str
+    deadline: int
+    place: Place
+    objects: tuple[int, ...] = ()
+    attempt: int = 1
+    details: dict[str, float | str] = {}
+
+
+class TaskUpdated(Message, frozen=True):
+    """A department said how far a task is."""
+
+    id: str
+    stage: TaskStage
+    crew: str = ""
+    findings: dict[str, float | str] = {}
+
+
+class CommandOrdered(Message, frozen=True):
+    """A device is told to act."""
+
+    id: str
+    event: str
+    device: int
+    name: str
+    arguments: dict[str, float]
+    expires: int
+
+
+class CommandUpdated(Message, frozen=True):
+    """A device said how far a command is."""
+
+    id: str
+    status: AckStatus
+    detail: str = ""
+
+
+class WarningIssued(Message, frozen=True):
+    """People of an area are told (CAP 1.2 words; status is always Exercise in a simulation)."""
+
+    id: str
+    event: str
+    channel: str
+    severity: Severity
+    urgency: Urgency
+    certainty: Certainty
+    communities: tuple[str, ...]
+    people: int
+    zh: str
+    en: str
+
+
+class WarningFedBack(Message, frozen=True):
+    """How many a warning has reached (反馈统计)."""
+
+    id: str
+    sent: int
+    delivered: int
+
+
+class EventClosed(Message, frozen=True):
+    """The loop is closed; ``record`` is the after-action record (name -> value)."""
+
+    id: str
+    record: dict[str, float | str]
+
+
+class CaseFiled(Message, frozen=True):
+    """A grid case is on the books."""
+
+    id: str
+    type: str
+    place: Place
+    source: str
+    department: str
+    deadline: int
+
+
+class CaseMoved(Message, frozen=True):
+    """A grid case goes to the next of the seven steps."""
+
+    id: str
+    step: CaseStep
+    by: str = ""
+    note: str = ""
+
+
+class OrderGiven(Message, frozen=True):
+    """A person at a seat of the operations centre gave an order; it is a message like any other."""
+
+    seat: str
+    role: str
+    order: str
+    subject: str
+    arguments: dict[str, float | str] = {}
+
+
+Said: TypeAlias = (
+    AlarmRaised
+    | AlarmCleared
+    | AnomalyFound
+    | EventRaised
+    | EventConfirmed
+    | EventDismissed
+    | PlanActivated
+    | LevelChanged
+    | StepOpened
+    | StepDone
+    | TaskOrdered
+    | TaskUpdated
+    | CommandOrdered
+    | CommandUpdated
+    | WarningIssued
+    | WarningFedBack
+    | EventClosed
+    | CaseFiled
+    | CaseMoved
+    | OrderGiven
+)

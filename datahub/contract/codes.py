@@ -1,0 +1,122 @@
+"""Closed sets of words, each with its source."""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag, StrEnum
+
+
+class PlanLevel(IntEnum):
+    """Response level of an emergency plan, I the gravest (Emergency Response Law of China, art. 42: colours I-IV)."""
+
+    I = 1  # noqa: E741 - the plans' own numerals
+    II = 2
+    III = 3
+    IV = 4
+
+
+class Quality(IntFlag):
+    """What the hub found about a reading, as bits; 0 is good. OGC leaves resultQuality open; the words are ours."""
+
+    GOOD = 0
+    RANGE = 1  # outside what the sensor can measure
+    FUTURE = 2  # phenomenon_time ahead of arrival by more than the tolerated skew
+    LATE = 4  # arrived after the watermark of its period
+    STUCK = 8  # has not changed for longer than the thing it measures can stand still
+    RATE = 16  # changed faster than the thing it measures can
+
+
+class Reason(StrEnum):
+    """Why the hub did not store a reading or a message."""
+
+    UNKNOWN_DEVICE = "unknown_device"
+    UNKNOWN_PROPERTY = "unknown_property"
+    MALFORMED = "malformed"
+    OVERSIZED = "oversized"
+    NOT_TEXT = "not_text"
+    WRONG_TOPIC = "wrong_topic"
+    WRONG_SENDER = "wrong_sender"
+    FAR_FUTURE = "far_future"
+    SCHEMA = "schema"
+
+
+class AckStatus(StrEnum):
+    """How far a command has come (after the OGC Tasking API's task states)."""
+
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    DONE = "done"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+class DeviceState(StrEnum):
+    """Where a device stands in its working life (workflow W4, our stage list)."""
+
+    PLANNED = "planned"
+    CODED = "coded"
+    PROVISIONED = "provisioned"
+    ACTIVE = "active"
+    MAINTENANCE = "maintenance"
+    RETIRED = "retired"
+
+
+class Urgency(StrEnum):
+    """CAP 1.2, 3.2.2."""
+
+    IMMEDIATE = "Immediate"
+    EXPECTED = "Expected"
+    FUTURE = "Future"
+    PAST = "Past"
+    UNKNOWN = "Unknown"
+
+
+class Severity(StrEnum):
+    """CAP 1.2, 3.2.2."""
+
+    EXTREME = "Extreme"
+    SEVERE = "Severe"
+    MODERATE = "Moderate"
+    MINOR = "Minor"
+    UNKNOWN = "Unknown"
+
+
+class Certainty(StrEnum):
+    """CAP 1.2, 3.2.2."""
+
+    OBSERVED = "Observed"
+    LIKELY = "Likely"
+    POSSIBLE = "Possible"
+    UNLIKELY = "Unlikely"
+    UNKNOWN = "Unknown"
+
+
+class AlertStatus(StrEnum):
+    """CAP 1.2, 3.2.1. A simulation says Exercise, never Actual."""
+
+    EXERCISE = "Exercise"
+    TEST = "Test"
+
+
+class CaseStep(StrEnum):
+    """The seven steps of a grid case (GB/T 30428 series; domain.md 1.5)."""
+
+    COLLECTED = "collected"  # 信息采集
+    FILED = "filed"  # 案卷建立
+    DISPATCHED = "dispatched"  # 任务派遣
+    HANDLING = "handling"  # 任务处理
+    FED_BACK = "fed_back"  # 处理反馈
+    CLOSED = "closed"  # 核查结案
+    EVALUATED = "evaluated"  # 综合评价
+
+
+class TaskStage(StrEnum):
+    """Life of a task that a department carries out."""
+
+    ORDERED = "ordered"  # decided by the brain, not yet with the department
+    SUBMITTED = "submitted"  # the department's system has it
+    ACCEPTED = "accepted"  # a crew has taken it
+    EN_ROUTE = "en_route"
+    ON_SITE = "on_site"
+    DONE = "done"
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"

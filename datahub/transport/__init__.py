@@ -1,0 +1,1 @@
+"""The wire between the city outside and the platform: in the process, or over an MQTT broker."""

@@ -1,0 +1,1 @@
+"""Declares, drives and judges: the only package that sees both sides of the wire."""

@@ -1,0 +1,1 @@
+"""Ground truth: the city as it is, whether anyone looks or not. Functions first, one file per domain."""
