@@ -1,0 +1,120 @@
+"""Unified code: one number for every managed object and every device of the city (workflow W4, step 2).
+
+Seventeen digits, held as one integer: the component code of GB/T 30428.2 (six digits of the district, two of the major
+class, two of the minor class, six of the ordinal; domain.md 1.2, G, ``unverified``) and one check digit after
+ISO/IEC 7064, MOD 11,10. The plans ask for one code for object *and* device (003 Box 5, section 3.1) and leave its
+form open, so the length and the check digit are our choice.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from datahub.contract.errors import CitybrainError
+from datahub.contract.observations import Ints
+
+ORDINALS: Final = 1_000_000
+"""Ordinals run from 1 to this less one, within one district and class."""
+
+#: Class of object or device -> major and minor class. 01-06 are numbered as in CJ/T 214-2007 and GB/T 30428.2
+#: (domain.md 1.3; minor numbers ``unverified``); from 21 on the standard leaves room for local classes:
+#: 21 is what the city owns or serves and the standard does not list, 22 is what observes or acts.
+CLASSES: Final = MappingProxyType(
+    {
+        "hydrant": "0113",
+        "lamp_feeder": "0116",
+        "pole": "0118",
+        "signal_junction": "0210",
+        "water_node": "2101",
+        "pipe": "2102",
+        "valve": "2103",
+        "zone": "2104",
+        "plant": "2105",
+        "pressure_point": "2106",
+        "flow_point": "2107",
+        "motorised_valve": "2108",
+        "meter_point": "2109",
+        "hospital": "2110",
+        "smart_pole": "2201",
+        "water_meter": "2202",
+        "pressure_logger": "2203",
+        "flow_logger": "2204",
+        "hydrant_monitor": "2205",
+        "signal_controller": "2206",
+        "valve_actuator": "2207",
+    }
+)
+
+
+class BadCode(CitybrainError):
+    """A number is no unified code."""
+
+
+def encode(adcode: str | ArrayLike, class_code: str, ordinal: ArrayLike) -> Ints:
+    """Unified codes of things of one class.
+
+    Args:
+        adcode: six digits of the district (GB/T 2260), one for all or one for each.
+        class_code: four digits, see ``CLASSES``.
+        ordinal: number within district and class, from 1.
+
+    Raises:
+        BadCode: if a part does not fit its digits.
+    """
+    district = np.asarray(int(adcode) if isinstance(adcode, str) else adcode, np.int64)
+    number = np.asarray(ordinal, np.int64)
+    if not (len(class_code) == 4 and class_code.isascii() and class_code.isdigit()):
+        raise BadCode(f"class '{class_code}' is not four digits; see CLASSES in datahub/devices/coding.py")
+    if number.size and (number.min() < 1 or number.max() >= ORDINALS):
+        raise BadCode(f"ordinal {number.max()} of class {class_code} does not fit 1 to {ORDINALS - 1}; split the class")
+    if district.size and (district.min() < 100_000 or district.max() > 999_999):
+        raise BadCode(f"district {district.min()} is not six digits (GB/T 2260)")
+    body = (district * 10_000 + int(class_code)) * ORDINALS + number
+    return np.atleast_1d(body * 10 + check_digit(body))
+
+
+def check_digit(body: ArrayLike) -> Ints:
+    """Check digit of sixteen digits (ISO/IEC 7064, MOD 11,10: the hybrid system for numeric strings)."""
+    rest = np.asarray(body, np.int64)
+    carry = np.full(rest.shape, 10, np.int64)
+    for place in range(15, -1, -1):
+        total = (carry + rest // 10**place % 10) % 10
+        carry = np.where(total == 0, 10, total) * 2 % 11
+    return np.asarray((11 - carry) % 10, np.int64)
+
+
+def valid(code: ArrayLike) -> NDArray[np.bool_]:
+    """Whether each number is a unified code: seventeen digits and a check digit that fits."""
+    number = np.asarray(code, np.int64)
+    long_enough = (number >= 10**16) & (number < 10**17)
+    return np.asarray(long_enough & (check_digit(np.abs(number) // 10) == number % 10), np.bool_)
+
+
+def split(code: ArrayLike) -> tuple[Ints, Ints, Ints]:
+    """District, class (as a number, 118 for 0118) and ordinal of each code.
+
+    Raises:
+        BadCode: naming the first number that is no code.
+    """
+    number = np.asarray(code, np.int64)
+    good = valid(number)
+    if not good.all():
+        raise BadCode(f"{np.atleast_1d(number)[~np.atleast_1d(good)][0]} is no unified code (17 digits, MOD 11,10)")
+    body = number // 10
+    return body // (10_000 * ORDINALS), body // ORDINALS % 10_000, body % ORDINALS
+
+
+def recode(code: ArrayLike, class_code: str) -> Ints:
+    """Codes of another class at the same district and ordinal: the device that watches an object, and back."""
+    district, _, ordinal = split(code)
+    return encode(district, class_code, ordinal)
+
+
+def class_name(code: int) -> str:
+    """Name of a code's class, or its four digits where the table does not know it."""
+    digits = f"{int(split(code)[1]):04d}"
+    return next((name for name, known in CLASSES.items() if known == digits), digits)
