@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 import httpx
@@ -17,7 +18,26 @@ from datahub.contract.errors import OutsideError
 
 
 class Unanswered(OutsideError):
-    """A department's system did not answer in time, or not in its own dialect."""
+    """A department's system did not answer in time, or not in its own dialect, or put us off for now.
+
+    ``retry_s`` is how long it asked us to wait [s]; 0 where it did not say.
+    """
+
+    def __init__(self, message: str, *, retry_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_s = retry_s
+
+
+class Refusal(StrEnum):
+    """Why a department's system says no for good; the words are ours, each vendor has its own for them."""
+
+    INVALID = "invalid"
+    UNKNOWN_DUTY = "unknown_duty"
+    UNKNOWN_CREW = "unknown_crew"
+    CREW_BUSY = "crew_busy"
+    UNKNOWN_ORDER = "unknown_order"
+    CONFLICT = "conflict"
+    FINISHED = "finished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +70,12 @@ class WorkOrder:
 class WorkUpdate:
     """What a department's system says of an order.
 
+    A direct answer to a submission or withdrawal is an update with ordinal 0: SUBMITTED when the system has taken the
+    order (again: the stage it is in by now), WITHDRAWN when it was taken back, and where it says no, FAILED (or the
+    order's own stage, if it has one) with ``refused`` among the findings (one of ``Refusal``) and ``why`` in words.
+
     Attributes:
-        ordinal: place in the system's own list of updates; a poll asks for what came after it.
+        ordinal: place in the system's own list of updates, from 1; a poll asks for what came after it.
         t: when it was so [ms].
         findings: what the crew saw, did or measured, by name.
     """
@@ -89,10 +113,10 @@ class Connector(Protocol):
         """The request for updates with an ordinal above ``after``, and for where the crews are."""
 
     def read(self, response: httpx.Response) -> tuple[Sequence[WorkUpdate], Sequence[CrewStatus]]:
-        """What a response says.
+        """What a response says: updates by ordinal, and where the crews are.
 
         Raises:
-            Unanswered: if it is not an answer in this dialect.
+            Unanswered: if it is not an answer in this dialect, or one that only puts us off (too many calls, closed).
         """
 
 
