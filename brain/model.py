@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from datahub.contract.codes import AckStatus, CaseStep, Certainty, Severity, TaskStage, Urgency
+from datahub.contract.codes import AckStatus, AlertStatus, CaseStep, Certainty, Severity, TaskStage, Urgency
 
 SCHEMA = 1
 
@@ -70,6 +70,14 @@ class EventRaised(Message, frozen=True):
     facts: dict[str, float | str] = {}
 
 
+class EventUpdated(Message, frozen=True):
+    """More is known of an open event: facts to add or replace and, if not empty, the new order of candidates."""
+
+    id: str
+    facts: dict[str, float | str] = {}
+    candidates: dict[str, float] = {}
+
+
 class EventConfirmed(Message, frozen=True):
     """A person has seen it, or several kinds of evidence agree."""
 
@@ -112,15 +120,26 @@ class StepOpened(Message, frozen=True):
 
 
 class StepDone(Message, frozen=True):
-    """A step of the plan is fulfilled (or was not needed: ``outcome`` = skipped, failed: overdue)."""
+    """A step of the plan is over: ``outcome`` is done, skipped (not needed) or failed (its result was bad)."""
 
     event: str
     step: str
     outcome: str = "done"
 
 
+class StepOverdue(Message, frozen=True):
+    """A step was not done by its deadline; it stays open and is urged (督办)."""
+
+    event: str
+    step: str
+    deadline: int
+
+
 class TaskOrdered(Message, frozen=True):
-    """A department gets a task. ``event`` is an incident's or a case's id; ``attempt`` counts re-assignments."""
+    """A department gets a task. ``event`` is an incident's or a case's id; ``attempt`` counts re-assignments.
+
+    ``crew`` is empty while no able crew is free, or where the department itself chooses who goes.
+    """
 
     id: str
     event: str
@@ -136,12 +155,28 @@ class TaskOrdered(Message, frozen=True):
 
 
 class TaskUpdated(Message, frozen=True):
-    """A department said how far a task is."""
+    """How far a task is: as its department says, or (stage ordered, with a crew) to whom the brain has given it."""
 
     id: str
     stage: TaskStage
     crew: str = ""
     findings: dict[str, float | str] = {}
+
+
+class DepartmentUnreachable(Message, frozen=True):
+    """A department's system did not answer; it is tried again at ``retry`` [ms]. ``failures`` counts in a row."""
+
+    department: str
+    failures: int
+    retry: int
+    why: str = ""
+
+
+class DepartmentReached(Message, frozen=True):
+    """A department's system answers again, after ``silent_s`` [s]."""
+
+    department: str
+    silent_s: float
 
 
 class CommandOrdered(Message, frozen=True):
@@ -168,6 +203,7 @@ class WarningIssued(Message, frozen=True):
 
     id: str
     event: str
+    step: str
     channel: str
     severity: Severity
     urgency: Urgency
@@ -176,6 +212,7 @@ class WarningIssued(Message, frozen=True):
     people: int
     zh: str
     en: str
+    status: AlertStatus = AlertStatus.EXERCISE
 
 
 class WarningFedBack(Message, frozen=True):
@@ -211,6 +248,7 @@ class CaseMoved(Message, frozen=True):
     step: CaseStep
     by: str = ""
     note: str = ""
+    facts: dict[str, float | str] = {}
 
 
 class OrderGiven(Message, frozen=True):
@@ -223,19 +261,32 @@ class OrderGiven(Message, frozen=True):
     arguments: dict[str, float | str] = {}
 
 
+class OrderRefused(Message, frozen=True):
+    """What a person ordered did not happen, and why."""
+
+    seat: str
+    order: str
+    subject: str
+    why: str
+
+
 Said: TypeAlias = (
     AlarmRaised
     | AlarmCleared
     | AnomalyFound
     | EventRaised
+    | EventUpdated
     | EventConfirmed
     | EventDismissed
     | PlanActivated
     | LevelChanged
     | StepOpened
     | StepDone
+    | StepOverdue
     | TaskOrdered
     | TaskUpdated
+    | DepartmentUnreachable
+    | DepartmentReached
     | CommandOrdered
     | CommandUpdated
     | WarningIssued
@@ -244,4 +295,5 @@ Said: TypeAlias = (
     | CaseFiled
     | CaseMoved
     | OrderGiven
+    | OrderRefused
 )
