@@ -87,7 +87,7 @@ class Street:
         self.fails_at[row] = min(int(self.fails_at[row]), self.now)
 
     def repair(self, row: int) -> str:
-        """The lamp of one pole is mended; what it was: driver, led_module, wiring, controller, or "" if it was sound."""
+        """The lamp of one pole is mended; tells what it was (see ``CAUSES``), "" if it was sound."""
         cause = self.cause(row)
         if cause:
             self._repairs[row] += 1
@@ -133,7 +133,7 @@ class Street:
         mixing = 1 + 0.18 * np.cos(2 * np.pi * (hour - 5) / 24)
         still = 1.3 / (0.5 + 0.25 * self._weather.wind_m_s())
         part = PM_TRAFFIC[self._class[rows]] * (1 + 0.15 * self._quirk[rows]) * self._traffic.load_ratio() * still
-        return PM_BACKGROUND * self._haze_factor() * mixing + np.maximum(part, 0.0)
+        return np.asarray(PM_BACKGROUND * self._haze_factor() * mixing + np.maximum(part, 0.0), np.float64)
 
     def cabinet_temperature_c(self, rows: Ints) -> Floats:
         """Temperature inside each pole's cabinet now [C]: air, sun on the steel, and the lamp's driver (unverified)."""
@@ -149,7 +149,7 @@ class Street:
 
     def tilt_deg(self, rows: Ints) -> Floats:
         """Tilt of each pole [deg]; as built, well under the warning of 3 deg (domain.md 5, G)."""
-        return np.minimum(1.8, 0.6 * np.abs(self._quirk[rows]))
+        return np.asarray(np.minimum(1.8, 0.6 * np.abs(self._quirk[rows])), np.float64)
 
     def _life_ms(self, rows: Ints) -> Ints:
         draw = trait.uniform(self._code[rows] * 31 + self._repairs[rows], self._life_salt)

@@ -99,7 +99,7 @@ class Sun:
 
     def illuminance_lx(self, *, cloud_ratio: float = 0.0) -> float:
         """Natural light on level ground now [lx]; full cloud leaves a quarter (Kasten and Czeplak 1980)."""
-        return clear_sky_lx(self.elevation_deg()) * (1 - 0.75 * cloud_ratio**3.4)
+        return clear_sky_lx(self.elevation_deg()) * (1 - 0.75 * float(cloud_ratio**3.4))
 
     def lamps_burn(self) -> bool:
         """Whether the city's street lighting is switched on now."""

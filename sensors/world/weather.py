@@ -22,8 +22,8 @@ MEAN_C = (14.5, 15.5, 18.2, 22.1, 25.6, 27.5, 28.2, 28.0, 27.1, 24.8, 20.7, 16.3
 HUMIDITY_PERCENT = (73.0, 79.0, 83.0, 85.0, 85.0, 85.0, 82.0, 82.0, 78.0, 71.0, 70.0, 68.0)
 #: Half of the usual difference between afternoon and dawn [K] (unverified).
 HALF_RANGE_K = 3.2
-#: Hour of the day's highest temperature (unverified).
-WARMEST_H = 14.5
+#: Phase of the day's curve [h]: warmest shortly before 14, coldest about 4:30 (unverified).
+PHASE_H = 15.0
 #: Standard deviation and persistence from day to day of the daily mean's anomaly (unverified).
 ANOMALY_K, PERSISTENCE = 1.4, 0.65
 #: Mean wind [m/s] and the sea breeze of a summer afternoon on top of it [m/s] (unverified).
@@ -60,9 +60,9 @@ def of_month(values: tuple[float, ...], t: int) -> float:
 
 
 def diurnal(t: int) -> float:
-    """Shape of the day's temperature, -1 before dawn to 1 in the afternoon: a sine with a quicker rise than fall."""
-    phase = 2 * pi * (of_day(t) / HOUR_MS - WARMEST_H) / 24
-    return (cos(phase) + 0.18 * sin(2 * phase)) / 1.05
+    """Shape of the day's temperature, -1 before dawn to 1 in the afternoon, with a quicker rise than fall."""
+    phase = 2 * pi * (of_day(t) / HOUR_MS - PHASE_H) / 24
+    return (cos(phase) - 0.18 * sin(2 * phase)) / 1.06
 
 
 class Weather:
