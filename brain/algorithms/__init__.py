@@ -1,0 +1,1 @@
+"""Pure methods that the stages share: graphs, hydraulics, location, sun."""

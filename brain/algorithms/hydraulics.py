@@ -1,0 +1,209 @@
+"""The brain's own picture of the supply network: steady flow in the mains between the sources and the zones.
+
+It holds what lies outside the zones (trunk mains and metered inlets), takes what every zone draws as given, and
+solves heads and flows by the global gradient algorithm (Todini & Pilati 1988, Computer Applications in Water Supply
+1:1) with Hazen-Williams friction, h = 10.667 C^-1.852 d^-4.871 L q^1.852 (SI; domain.md 7.2, V). It knows only the
+asset register: what the survey has wrong shows as a bias that the awareness learns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csc_array
+from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import splu
+
+from brain.algorithms.network import column
+from datahub.contract.city import WaterNetwork
+from datahub.contract.observations import Floats, Ints
+
+_EXPONENT = 1.852
+_LEAST_FLOW_M3_S = 1e-4
+"""Below this, friction is taken as linear, so that a pipe at rest has a finite slope (EPANET 2.2 manual, 12.1)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mains:
+    """Trunk mains and zone inlets as one graph, rows being the model's own.
+
+    Attributes:
+        node: rows in ``WaterNetwork.nodes`` of the model's n nodes, ascending.
+        pipe: rows in ``WaterNetwork.pipes`` of its p pipes, ascending.
+        a, b: end nodes of each pipe (model rows).
+        resistance: head loss [m] at 1 m3/s.
+        fixed_m: head of a source [m], NaN at every other node.
+        outlet: for each zone the model node at which it draws, -1 where it has none.
+    """
+
+    node: Ints
+    pipe: Ints
+    a: Ints
+    b: Ints
+    resistance: Floats
+    fixed_m: Floats
+    elevation_m: Floats
+    outlet: Ints
+
+    def node_of(self, rows: Ints) -> Ints:
+        """Model rows of register nodes; -1 outside the model."""
+        return _find(self.node, rows)
+
+    def pipe_of(self, rows: Ints) -> Ints:
+        """Model rows of register pipes; -1 outside the model."""
+        return _find(self.pipe, rows)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Steady:
+    """One state of the mains: heads [m] (NaN where no source reaches) and flows from a to b [m3/s]."""
+
+    head_m: Floats
+    flow_m3_s: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Response:
+    """How heads and flows answer a small extra draw of 1 m3/s at each node (columns), about one state.
+
+    ``head`` (n, n) [m per m3/s], ``flow`` (p, n) [1].
+    """
+
+    head: Floats
+    flow: Floats
+
+
+def mains(water: WaterNetwork) -> Mains:
+    """The part of the register outside the zones, each zone standing at the inner end of its inlet."""
+    zone = column(water, "pipes", "zone")
+    inlet = column(water, "zones", "inlet")
+    keep = zone < 0
+    keep[inlet[inlet >= 0]] = True
+    pipe = np.flatnonzero(keep)
+    a, b = column(water, "pipes", "a")[pipe], column(water, "pipes", "b")[pipe]
+    node = np.unique(np.concatenate((a, b)))
+    columns = water.pipes.columns
+    c, d, length = (np.asarray(columns[name], np.float64)[pipe] for name in ("roughness", "diameter_m", "length_m"))
+    held = water.nodes.columns
+    source = np.asarray(held["source"]).astype(np.bool_)[node]
+    return Mains(
+        node=node,
+        pipe=pipe,
+        a=np.searchsorted(node, a),
+        b=np.searchsorted(node, b),
+        resistance=10.667 * c**-_EXPONENT * d**-4.871 * length,
+        fixed_m=np.where(source, np.asarray(held["head_m"], np.float64)[node], np.nan),
+        elevation_m=np.asarray(held["elevation_m"], np.float64)[node],
+        outlet=_find(node, _inner_ends(water, inlet)),
+    )
+
+
+def _inner_ends(water: WaterNetwork, inlet: Ints) -> Ints:
+    """Register node at the inner end of each zone's inlet: the end that belongs to the zone (else end b)."""
+    zone = column(water, "nodes", "zone")
+    a = column(water, "pipes", "a")[inlet]
+    b = column(water, "pipes", "b")[inlet]
+    return np.where((zone[a] == np.arange(len(inlet))) & (zone[b] != np.arange(len(inlet))), a, b)
+
+
+def _find(sorted_rows: Ints, rows: Ints) -> Ints:
+    at = np.minimum(np.searchsorted(sorted_rows, rows), len(sorted_rows) - 1)
+    return np.where(sorted_rows[at] == rows, at, -1)
+
+
+@dataclass(slots=True, eq=False)
+class Solver:
+    """Solves one network again and again; each solution starts from the one before.
+
+    ``shut`` names model pipes that carry nothing because a valve on them is closed.
+    """
+
+    mains: Mains
+    shut: NDArray[np.bool_] = field(init=False)
+    _flow: Floats = field(init=False)
+    _live: NDArray[np.bool_] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.close(np.zeros(len(self.mains.pipe), np.bool_))
+
+    def close(self, shut: NDArray[np.bool_]) -> None:
+        """Take these pipes out (all others in), and find what no source reaches any more."""
+        m = self.mains
+        n = len(m.node)
+        self.shut = shut.copy()
+        graph = csc_array((np.ones(int((~shut).sum()), np.int8), (m.a[~shut], m.b[~shut])), shape=(n, n))
+        labels = connected_components(graph, directed=False)[1]
+        self._live = np.isin(labels, labels[np.isfinite(m.fixed_m)])
+        self._flow = np.where(shut, 0.0, 0.05)
+
+    def solve(self, draw_m3_s: Floats, *, tolerance: float = 1e-4, rounds: int = 40) -> Steady:
+        """Heads and flows for a draw [m3/s] at every model node (those of sources and of dead parts are ignored)."""
+        m = self.mains
+        free, open_ = self._free(), ~self.shut & self._live[m.a]
+        flow = np.where(open_, self._flow, 0.0)
+        head = np.where(np.isfinite(m.fixed_m), m.fixed_m, 0.0)
+        for _ in range(rounds):
+            slope, loss = self._friction(flow)
+            conductance = np.where(open_, 1.0 / slope, 0.0)
+            matrix, column_of = self._matrix(conductance, free)
+            known = np.where(free, 0.0, head)
+            rest = conductance * (loss - (known[m.a] - known[m.b]))
+            right = -draw_m3_s - self._sum(flow - rest)
+            head[free] = matrix.solve(right[free]) if free.any() else 0.0
+            moved = np.where(open_, flow - conductance * (loss - (head[m.a] - head[m.b])), 0.0)
+            change = float(np.abs(moved - flow).sum() / max(float(np.abs(moved).sum()), 1e-9))
+            flow = moved
+            if change < tolerance:
+                break
+        self._flow = np.where(open_, flow, 0.05)
+        return Steady(head_m=np.where(self._live, head, np.nan), flow_m3_s=flow)
+
+    def response(self, state: Steady) -> Response:
+        """Sensitivity of every head and flow to a draw at every node, from the state's own slopes."""
+        m = self.mains
+        n = len(m.node)
+        free, open_ = self._free(), ~self.shut & self._live[m.a]
+        slope, _ = self._friction(state.flow_m3_s)
+        conductance = np.where(open_, 1.0 / slope, 0.0)
+        matrix, _ = self._matrix(conductance, free)
+        head = np.zeros((n, n))
+        if free.any():
+            head[np.ix_(free, free)] = -matrix.solve(np.eye(int(free.sum())))
+        return Response(head=head, flow=conductance[:, None] * (head[m.a] - head[m.b]))
+
+    def _free(self) -> NDArray[np.bool_]:
+        free: NDArray[np.bool_] = self._live & ~np.isfinite(self.mains.fixed_m)
+        return free
+
+    def _friction(self, flow: Floats) -> tuple[Floats, Floats]:
+        """Slope dh/dq [m per m3/s] and loss h [m] of each pipe."""
+        size = np.maximum(np.abs(flow), _LEAST_FLOW_M3_S)
+        secant = self.mains.resistance * size ** (_EXPONENT - 1)
+        return _EXPONENT * secant, np.where(np.abs(flow) < _LEAST_FLOW_M3_S, _EXPONENT, 1.0) * secant * flow
+
+    def _sum(self, flow: Floats) -> Floats:
+        """Flow out of each node along its pipes."""
+        n = len(self.mains.node)
+        result: Floats = np.bincount(self.mains.a, flow, n) - np.bincount(self.mains.b, flow, n)
+        return result
+
+    def _matrix(self, conductance: Floats, free: NDArray[np.bool_]) -> tuple[splu, Ints]:
+        m = self.mains
+        n = len(m.node)
+        size = int(free.sum())
+        at = np.where(free, np.cumsum(free) - 1, -1)
+        both = free[m.a] & free[m.b]
+        diagonal = np.bincount(m.a, conductance, n) + np.bincount(m.b, conductance, n)
+        rows = np.concatenate((at[m.a[both]], at[m.b[both]], at[free]))
+        columns = np.concatenate((at[m.b[both]], at[m.a[both]], at[free]))
+        values = np.concatenate((-conductance[both], -conductance[both], diagonal[free] + 1e-12))
+        return splu(csc_array((values, (rows, columns)), shape=(size, size))), at
+
+
+def draws(network: Mains, zone_flow_m3_s: Floats) -> Floats:
+    """What each model node gives to its zone [m3/s], shape (n,)."""
+    has = network.outlet >= 0
+    result: Floats = np.bincount(network.outlet[has], zone_flow_m3_s[has], len(network.node))
+    return result

@@ -1,0 +1,1 @@
+"""From what is not normal to what has happened: judging, grading, dismissing."""

@@ -1,0 +1,153 @@
+"""Numbers of policy: dated tables with unit and source, bound to a frozen dataclass and refused when they do not fit.
+
+A table of ``brain/parameters/<name>.toml`` looks so::
+
+    [window_s]
+    en = "readings of this time are taken together"
+    unit = "s"
+    source = "S1"
+    unverified = true
+    values = { 2026-01-01 = 300 }
+
+The value in force at a day is that of the latest date not after it (the manner of OpenFisca).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from datetime import date
+from difflib import get_close_matches
+from importlib.resources import files
+from typing import Any, TypeVar
+
+from datahub.contract.errors import DeclarationError
+
+_KEYS = {"zh", "en", "unit", "source", "unverified", "values"}
+_NEEDED = ("en", "unit", "source", "values")
+
+#: Unit that a name's ending promises; longest ending first.
+_ENDINGS = (
+    ("_m3_s", "m3/s"),
+    ("_per_100ml", "1/100mL"),
+    ("_mg_l", "mg/L"),
+    ("_ratio", "1"),
+    ("_count", "1"),
+    ("_sigma", "1"),
+    ("_people", "1"),
+    ("_days", "d"),
+    ("_deg", "deg"),
+    ("_ms", "ms"),
+    ("_pa", "Pa"),
+    ("_lx", "lx"),
+    ("_km", "km"),
+    ("_s", "s"),
+    ("_m", "m"),
+    ("_w", "W"),
+)
+
+Rules = TypeVar("Rules")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One number of policy, with all its dates.
+
+    Attributes:
+        name: with the unit as its ending.
+        values: (first day in force, value), ascending by day.
+        unverified: the source was not compared, or there is none but judgement.
+    """
+
+    name: str
+    en: str
+    zh: str
+    unit: str
+    source: str
+    unverified: bool
+    values: tuple[tuple[date, float], ...]
+
+    def at(self, day: date) -> float:
+        """The value in force on ``day``; before the first date, the first value."""
+        held = [value for since, value in self.values if since <= day]
+        return held[-1] if held else self.values[0][1]
+
+
+def parameters(name: str) -> dict[str, Parameter]:
+    """All numbers of one table.
+
+    Raises:
+        DeclarationError: naming file, line, rule and remedy.
+    """
+    resource = files("brain") / "parameters" / f"{name}.toml"
+    return read_parameters(resource.read_text("utf-8"), file=f"brain/parameters/{name}.toml")
+
+
+def read_parameters(text: str, *, file: str) -> dict[str, Parameter]:
+    """The numbers that a TOML text declares.
+
+    Raises:
+        DeclarationError: for a broken table, naming file, line, rule and remedy.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DeclarationError(f"not TOML: {error}", file=file, remedy="mend the syntax") from error
+    return {name: _parameter(name, table, file=file, line=_line(text, name)) for name, table in tables.items()}
+
+
+def bind(rules: type[Rules], name: str, *, day: date | None = None, text: str | None = None) -> Rules:
+    """The numbers of table ``name`` in force on ``day`` (default: the latest) as the dataclass ``rules``.
+
+    Raises:
+        DeclarationError: if the table lacks a field of ``rules`` or has one that it does not know.
+    """
+    file = f"brain/parameters/{name}.toml"
+    table = parameters(name) if text is None else read_parameters(text, file=file)
+    wanted = {field.name: str(field.type) for field in fields(rules)}  # type: ignore[arg-type]
+    for extra in [key for key in table if key not in wanted]:
+        near = get_close_matches(extra, wanted, n=1)
+        remedy = f"did you mean '{near[0]}'?" if near else f"remove it; known are {', '.join(sorted(wanted))}"
+        raise DeclarationError(f"'{extra}' is not a number of '{name}'", file=file, remedy=remedy)
+    for missing in [key for key in wanted if key not in table]:
+        raise DeclarationError(f"the number '{missing}' is missing", file=file, remedy=f"add a table [{missing}]")
+    held = {key: table[key].at(day or date.max) for key in wanted}
+    return rules(**{key: int(value) if wanted[key] == "int" else float(value) for key, value in held.items()})
+
+
+def _parameter(name: str, table: Any, *, file: str, line: int | None) -> Parameter:
+    def refuse(rule: str, remedy: str) -> DeclarationError:
+        return DeclarationError(f"[{name}] {rule}", file=file, line=line, remedy=remedy)
+
+    if not isinstance(table, dict):
+        raise refuse("is not a table", "write it with unit, source and values")
+    for key in table:
+        if key not in _KEYS:
+            near = get_close_matches(key, sorted(_KEYS), n=1)
+            raise refuse(f"has the unknown key '{key}'", f"did you mean '{near[0]}'?" if near else "remove it")
+    for key in _NEEDED:
+        if not table.get(key):
+            raise refuse(f"lacks '{key}'", "every number needs what it means, a unit, a source and dated values")
+    promised = next((unit for ending, unit in _ENDINGS if name.endswith(ending)), None)
+    if promised is None or table["unit"] != promised:
+        raise refuse(f"is in '{table['unit']}' but its name promises {promised!r}", "make name and unit agree")
+    try:
+        values = tuple(sorted((date.fromisoformat(day), float(value)) for day, value in table["values"].items()))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise refuse(f"has values that are not dated numbers ({error})", "write values = { 2026-01-01 = 1.5 }") from error
+    return Parameter(
+        name=name,
+        en=table["en"],
+        zh=table.get("zh", ""),
+        unit=table["unit"],
+        source=table["source"],
+        unverified=bool(table.get("unverified", False)),
+        values=values,
+    )
+
+
+def _line(text: str, name: str) -> int | None:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip().startswith((f"[{name}]", f"[{name}.")):
+            return number
+    return None

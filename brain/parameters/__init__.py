@@ -1,0 +1,1 @@
+"""Numbers of policy and thresholds, as dated tables with unit and source."""
