@@ -61,7 +61,7 @@ def validate(
         return model.model_validate_json(json.dumps(data, default=str))
     except ValidationError as error:
         found = [(tuple(e["loc"]), e) for e in error.errors(include_url=False)]
-        keys, first = min(found, key=lambda pair: line_of(text, pair[0]) or 0)
+        keys, first = min(found, key=lambda pair: (pair[1]["type"] == "missing", line_of(text, pair[0]) or 0))
         rule, remedy = _explain(model, data, keys, dict(first))
         if overlay and _holds(overlay, keys):
             raise DeclarationError(rule, file="--set " + ".".join(map(str, keys)), remedy=remedy) from error
@@ -198,7 +198,7 @@ def _fields(model: type[BaseModel], keys: Keys) -> list[str]:
 
 
 def _within(annotation: object, key: str | int) -> object:
-    """The model at a key of a model, or at an entry of ``tuple[Plant, ...]``, ``dict[str, Plant]``, ``Plant | None``."""
+    """What stands at a key of a model, or at an entry of a list or table of models."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):
         return next((found for part in parts if (found := _within(part, key)) is not None), None)
