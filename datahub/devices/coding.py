@@ -46,6 +46,7 @@ CLASSES: Final = MappingProxyType(
         "hydrant_monitor": "2205",
         "signal_controller": "2206",
         "valve_actuator": "2207",
+        "lamp_gateway": "2208",
     }
 )
 
