@@ -8,12 +8,13 @@ from typing import TypeAlias
 
 import msgspec
 
+from scenarios.declarations import Declaration
 from scenarios.outcome import ExpectationOutcome, Outcome
 
 Scalar: TypeAlias = float | str | bool
 
 
-class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Expectation(Declaration):
     """One bound on one value. Exactly one of the first two, or one or both of the last two, is given.
 
     Attributes:

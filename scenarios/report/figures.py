@@ -26,6 +26,7 @@ from scenarios.outcome import IncidentOutcome
 INK, SECOND, LINE, GROUND = "#1b2433", "#5b6b84", "#c9d3e2", "#ffffff"
 NORMAL, BAND = "#4f7099", "#dbe4f0"
 LEVEL = {1: "#c62f36", 2: "#d9731a", 3: "#b88a00", 4: "#2777c4"}
+LEVELS = ("I", "II", "III", "IV")
 MARK = {1: "s", 2: "D", 3: "^", 4: "o"}
 
 _STYLE = {
@@ -99,7 +100,7 @@ def map_of(city: City, incidents: Sequence[IncidentOutcome], *, dry: Mapping[str
                 markersize=10,
                 markeredgecolor=INK,
                 zorder=5,
-                label=f"{incident.type} · {'I II III IV'.split()[level - 1]}",
+                label=f"{incident.type} · {LEVELS[level - 1]}",
             )
         _frame(axes, city, incidents)
         if incidents:

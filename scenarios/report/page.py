@@ -7,6 +7,8 @@ from html import escape
 
 from scenarios.outcome import ExpectationOutcome, IncidentOutcome, LedgerTotals, Outcome
 
+LEVELS = ("I", "II", "III", "IV")
+
 _STYLE = """
 :root { color-scheme: light; --ink: #1b2433; --second: #5b6b84; --line: #c9d3e2; --bad: #c62f36; --ground: #f5f7fb; }
 body { margin: 0 auto; max-width: 60rem; padding: 2rem 1.5rem 4rem; color: var(--ink); background: var(--ground);
@@ -41,12 +43,13 @@ def page(
     """
     zh, en = titles
     held = sum(expectation.held for expectation in outcome.expectations)
-    verdict = f"{held} of {len(outcome.expectations)} expectations held"
+    mood, mark = ("", "✓") if outcome.held else (" failed", "✗")
+    verdict = f"{mark} {held} of {len(outcome.expectations)} expectations held"
     parts = [
         f'<h1>{escape(zh)} <span class="second">{escape(en)}</span></h1>',
         f'<p class="lead">{escape(outcome.city)} · seed {outcome.seed} · bus {escape(outcome.bus)} · from '
         f"{escape(outcome.starts)} for {outcome.simulated_s / 3600:g} h · {outcome.devices:,} devices</p>",
-        f'<p><span class="verdict{"" if outcome.held else " failed"}">{"✓" if outcome.held else "✗"} {verdict}</span></p>',
+        f'<p><span class="verdict{mood}">{verdict}</span></p>',
         *(_incident(incident, names) for incident in outcome.incidents),
         *(f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>" for caption, svg in figures),
         _expectations(outcome.expectations),
@@ -78,7 +81,7 @@ def _since(seconds: float | None) -> str:
 
 
 def _incident(incident: IncidentOutcome, names: Mapping[str, str]) -> str:
-    level = "–" if incident.level is None else "I II III IV".split()[incident.level - 1]
+    level = "–" if incident.level is None else LEVELS[incident.level - 1]
     rows = [
         [
             names.get(task.step, task.step),
@@ -111,11 +114,12 @@ def _incident(incident: IncidentOutcome, names: Mapping[str, str]) -> str:
 
 def _expectations(judged: Sequence[ExpectationOutcome]) -> str:
     rows = "".join(
-        f"<tr><td>{escape(item.name)}</td><td>{escape(item.expected)}</td><td class=number>{escape(_shown(item.actual))}"
-        f'</td><td class="{"" if item.held else "failed"}">{"✓ held" if item.held else "✗ failed"}</td></tr>'
+        "<tr>"
+        + "".join(f"<td>{escape(text)}</td>" for text in (item.name, item.expected, _shown(item.actual)))
+        + ("<td>✓ held</td></tr>" if item.held else '<td class="failed">✗ failed</td></tr>')
         for item in judged
     )
-    head = "<tr><th>value</th><th>expected</th><th class=number>actual</th><th></th></tr>"
+    head = "<tr><th>value</th><th>expected</th><th>actual</th><th></th></tr>"
     return f"<section><h2>Expectations</h2><table>{head}{rows}</table></section>"
 
 
@@ -148,7 +152,8 @@ def _measures(outcome: Outcome) -> str:
     made = outcome.manifest
     return (
         f"<section><h2>Figures</h2>{_table(['name', 'value'], cases + kpis, numbers=frozenset({1}))}</section>"
-        f'<section><h2>Manifest</h2><p class="second">digest <code>{outcome.digest}</code><br>city <code>{made.city_hash}'
-        f"</code><br>citybrain {escape(made.version)} · Python {escape(made.python)} · {escape(made.platform)}<br>"
+        f'<section><h2>Manifest</h2><p class="second">digest <code>{outcome.digest}</code><br>'
+        f"city <code>{made.city_hash}</code><br>"
+        f"{escape(f'citybrain {made.version} · Python {made.python} · {made.platform}')}<br>"
         f"{escape(made.constraints)}</p></section>"
     )

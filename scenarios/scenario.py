@@ -1,0 +1,142 @@
+"""A scenario as it is declared: where and when, what befalls the city, and what must come of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from difflib import get_close_matches
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from datahub.contract.clock import duration_ms, from_datetime
+from datahub.contract.errors import UsageError
+from scenarios.declarations import Declaration, Overlay, read
+from scenarios.expect import Expectation
+
+
+def _moment(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError(f"'{text}' says no offset; write it like 2025-06-10T18:00:00+08:00")
+    return text
+
+
+def _duration(text: str) -> str:
+    duration_ms(text)
+    return text
+
+
+Duration = Annotated[str, AfterValidator(_duration)]
+Moment = Annotated[str, AfterValidator(_moment)]
+
+
+class Warmup(Declaration):
+    """What the platform hears before the scenario begins, so that it knows what is normal.
+
+    Attributes:
+        duration: how long before ``starts``.
+        kinds: the only kinds of device that speak during it (the numerous ones would teach nothing more).
+    """
+
+    duration: Duration
+    kinds: tuple[str, ...]
+
+
+class Where(Declaration):
+    """Criteria by which a scenario finds its place, so that the same story runs in any city.
+
+    Attributes:
+        district: ``most_people``, a district's code, or empty for all.
+        trunk: only trunk mains.
+        diameter_m: nearest to this nominal diameter [m].
+        pick: ``largest`` (most flow capacity) or ``any`` of those that fit, drawn by the run's seed.
+    """
+
+    district: str = ""
+    trunk: bool = True
+    diameter_m: float | None = Field(None, gt=0)
+    pick: Literal["largest", "any"] = "any"
+
+
+class Disturbance(Declaration):
+    """Something that befalls the city.
+
+    Attributes:
+        kind: what (a word of ``sensors.world.disturbance``).
+        after: when, from the scenario's beginning.
+        where: criteria for its place.
+        hole_m2: area of a burst's hole [m²].
+    """
+
+    kind: Literal["main_burst", "lamp_failure", "feeder_failure"]
+    after: Duration
+    where: Where = Where()
+    hole_m2: float = Field(0.0, ge=0)
+
+
+class Scenario(Declaration):
+    """One story: a city, a span of time, what happens, what must come of it.
+
+    Attributes:
+        starts: first moment, city-local with offset.
+        faults: name of the declared fault profile of all devices.
+        silent_share: share of orders that a crew's radio swallows (0-1).
+        expect: outcome value (dotted path) -> band.
+    """
+
+    version: Literal[1] = Field(alias="schema")
+    zh: str
+    en: str
+    about: str
+    city: str
+    starts: Moment
+    duration: Duration
+    scale: float = Field(1.0, gt=0, le=1)
+    warmup: Warmup | None = None
+    faults: str = "ordinary"
+    silent_share: float = Field(0.0, ge=0, le=1)
+    disturbance: tuple[Disturbance, ...] = ()
+    expect: dict[str, Expectation]
+
+    @property
+    def start(self) -> int:
+        """First moment [ms]."""
+        return from_datetime(datetime.fromisoformat(self.starts))
+
+    @property
+    def length(self) -> int:
+        """How long it runs [ms]."""
+        return duration_ms(self.duration)
+
+
+LIBRARY = "scenarios.library"
+
+
+def names() -> list[str]:
+    """Names of all declared scenarios: the folders of the library."""
+    return sorted(folder.name for folder in files(LIBRARY).iterdir() if (folder / "scenario.toml").is_file())
+
+
+def path_of(name: str) -> Traversable:
+    """Declaration file of a scenario.
+
+    Raises:
+        UsageError: if there is none of that name, naming the nearest.
+    """
+    if name not in names():
+        near = get_close_matches(name, names(), n=1)
+        remedy = f"did you mean '{near[0]}'?" if near else "'citybrain list scenarios' names them all"
+        raise UsageError(f"there is no scenario '{name}'; {remedy}")
+    return files(LIBRARY) / name / "scenario.toml"
+
+
+def load(name: str, *, overlay: Overlay | None = None) -> Scenario:
+    """A scenario by name, with the overlay laid on.
+
+    Raises:
+        UsageError: if there is none of that name.
+        DeclarationError: if it breaks a rule.
+    """
+    given: dict[str, Any] = dict(overlay or {})
+    return read(path_of(name), Scenario, overlay=given)
