@@ -1,0 +1,88 @@
+"""The house's own rules, read off the tree."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("brain", "sensors", "datahub", "scenarios")
+SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+DRAWERS = {"util", "utils", "helper", "helpers", "common", "misc", "base", "manager", "managers", "const", "constants"}
+
+#: One third-party library, one room (house rule 3).
+ONLY_IN = {
+    "paho": ("datahub/transport/mqtt.py", "scenarios/bench/"),
+    "iotcore": ("datahub/transport/broker.py",),
+    "duckdb": ("datahub/store/", "datahub/queries.py"),
+    "wntr": ("sensors/world/",),
+    "simpy": ("sensors/", "scenarios/"),
+    "nicegui": ("brain/console/",),
+    "shapely": ("scenarios/survey/",),
+    "matplotlib": ("scenarios/report/",),
+}
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_a_room_is_small_named_for_what_it_holds_and_keeps_its_libraries(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400, "a module is never over 400 lines"
+    assert path.stem not in DRAWERS, "no drawers"
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree), "a module says what it is"
+    if path.name == "__init__.py":
+        assert len(tree.body) == 1, "an __init__ holds one docstring"
+    for library, rooms in ONLY_IN.items():
+        if any(name.split(".")[0] == library for name in _imports(tree)):
+            assert _name(path).startswith(rooms), f"{library} belongs to {', '.join(rooms)}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_a_function_fits_one_thought(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert length <= 50, f"{node.name} (line {node.lineno}) has {length} lines"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_only_the_clock_reads_the_wall_clock_and_chance_has_a_name(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    if path != ROOT / "datahub/contract/clock.py":
+        found = re.search(r"\b(datetime\.now|datetime\.today|time\.time(_ns)?\(|time\.monotonic|perf_counter)", text)
+        assert found is None, f"the wall clock is read by datahub/contract/clock.py only, not by {found and found[0]}"
+    found = re.search(
+        r"np\.random\.(rand|randn|normal|seed|uniform|choice|randint)|^import random|time\.sleep\(", text, re.M
+    )
+    assert found is None, f"{found and found[0]}: whoever draws takes an rng; nothing sleeps"
+
+
+def test_the_folders_of_the_wheel_are_those_of_the_house() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert set(project["tool"]["setuptools"]["packages"]["find"]["include"]) == {f"{room}*" for room in ROOMS}
+
+
+def test_nothing_generated_is_in_the_repository() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    wrong = [name for name in tracked if re.search(r"\.(pyc|duckdb|sqlite|whl)$|(^|/)(node_modules|runs)/", name)]
+    assert wrong == []
