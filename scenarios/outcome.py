@@ -19,8 +19,11 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 class LedgerTotals(msgspec.Struct, frozen=True):
-    """Readings, counted at both ends of the wire. Two equations hold exactly:
-    ``published = stored + rejected + in_flight`` and ``received = stored + rejected + duplicate + unattributed``."""
+    """Readings, counted at both ends of the wire.
+
+    Two equations hold exactly: ``published = stored + rejected + in_flight`` and
+    ``received = stored + rejected + duplicate + unattributed``.
+    """
 
     published: int
     stored: int

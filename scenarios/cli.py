@@ -1,0 +1,194 @@
+"""The command line: what a person types, and what the shell gets back.
+
+Exit status: 0 all held, 1 an expectation failed, 2 wrong declaration or usage, 3 something outside failed, 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from datahub.contract.errors import CitybrainError
+
+app = typer.Typer(
+    name="citybrain",
+    help="The reference simulation of the city brain: sensors over real MQTT, a hub, a brain, an operations centre.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Overlay on the scenario; repeat.")]
+City = Annotated[str | None, typer.Option(help="City to run in; 'citybrain list cities' names them.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the run: same seed, same story.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+def main() -> None:
+    """Run the command line; errors of the project become one sentence and an exit status."""
+    try:
+        app(standalone_mode=True)
+    except CitybrainError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(f"citybrain: {error}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@app.command()
+def run(
+    scenario: Annotated[str, typer.Argument(help="Name of the scenario; 'citybrain list scenarios' names them.")],
+    city: City = None,
+    seed: Seed = 0,
+    bus: Annotated[str, typer.Option(help="local, mqtt (embedded broker) or mqtt://host:port.")] = "local",
+    duration: Annotated[str | None, typer.Option("--for", help="How long, such as 6h; default: as declared.")] = None,
+    settings: Set = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results.")] = None,
+    json: Json = False,
+) -> None:
+    """Run a scenario in virtual time, as fast as it goes, and judge it."""
+    from scenarios.run import run_scenario
+
+    held = run_scenario(
+        scenario, city=city, seed=seed, bus=bus, duration=duration, settings=settings or [], out=out, json=json
+    )
+    raise typer.Exit(0 if held else 1)
+
+
+@app.command("list")
+def list_(
+    what: Annotated[str, typer.Argument(help="cities, scenarios, kinds, actuators, plans, vendors or departments.")],
+) -> None:
+    """Say what exists."""
+    from scenarios.listing import listing
+
+    head, rows = listing(what)
+    table = Table(*head, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False).print(table)
+
+
+@app.command()
+def check() -> None:
+    """Validate every declaration: cities, departments, plans, scenarios, kinds, thresholds."""
+    from scenarios.check import check_all
+
+    for line in check_all():
+        typer.echo(line)
+
+
+@app.command()
+def config() -> None:
+    """Print the settings in force and where each comes from."""
+    from scenarios.settings import origins
+
+    table = Table("setting", "value", "from", "meaning", box=None, pad_edge=False)
+    for row in origins():
+        table.add_row(*row)
+    Console(highlight=False).print(table)
+
+
+@app.command()
+def new(
+    what: Annotated[str, typer.Argument(help="kind, department, plan or scenario.")],
+    name: Annotated[str, typer.Argument(help="Its name, lower_case.")],
+    city: City = None,
+) -> None:
+    """Write a first version of a declaration that passes its family's test."""
+    from scenarios.scaffold import scaffold
+
+    for path in scaffold(what, name, city=city):
+        typer.echo(path)
+
+
+@app.command()
+def bench(
+    what: Annotated[str, typer.Argument(help="ingest or simulate.")],
+    scale: Annotated[float, typer.Option(help="Share of the numerous kinds (simulate).")] = 1.0,
+    city: City = None,
+    json: Json = False,
+) -> None:
+    """Measure, as ratios taken in one run."""
+    from scenarios.bench.bench import bench as measure
+
+    typer.echo(measure(what, scale=scale, city=city, json=json))
+
+
+@app.command()
+def demo(
+    city: City = None,
+    port: Annotated[int | None, typer.Option(help="Port of the operations centre.")] = None,
+    leave: Annotated[bool, typer.Option("--exit", help="End when the scenario ends.")] = False,
+    minutes: Annotated[float, typer.Option(help="How long the story should take [min].", min=0.5)] = 6.0,
+) -> None:
+    """Show the flagship scenario live: broker, field, hub, brain, vendors' stubs and operations centre."""
+    from scenarios.live.supervisor import demonstrate
+
+    raise typer.Exit(demonstrate(city=city, port=port, leave=leave, minutes=minutes))
+
+
+@app.command()
+def up(
+    city: City = None,
+    scenario: Annotated[str | None, typer.Option(help="Scenario that befalls the city; default: none.")] = None,
+    seed: Seed = 0,
+    speed: Annotated[float, typer.Option(help="City seconds per second.", min=0.1)] = 1.0,
+    port: Annotated[int | None, typer.Option(help="Port of the API and the operations centre.")] = None,
+    mqtt: Annotated[str | None, typer.Option(help="Broker, mqtt://host:port; default: the embedded one.")] = None,
+    settings: Set = None,
+) -> None:
+    """Run the whole platform live until Ctrl-C."""
+    from scenarios.live.supervisor import bring_up
+
+    raise typer.Exit(
+        bring_up(city=city, scenario=scenario, seed=seed, speed=speed, port=port, mqtt=mqtt, settings=settings or [])
+    )
+
+
+@app.command()
+def field(
+    scenario: Annotated[str, typer.Option(help="Scenario that befalls the city.")] = "calm_day",
+    city: City = None,
+    seed: Seed = 0,
+    speed: Annotated[float, typer.Option(help="City seconds per second.", min=0.1)] = 1.0,
+    mqtt: Annotated[str | None, typer.Option(help="Broker, mqtt://host:port.")] = None,
+    stubs_port: Annotated[int, typer.Option(help="Port of the departments' systems (stubs).")] = 8100,
+    settings: Set = None,
+    minutes: Annotated[float | None, typer.Option(help="Adapt the speed so that the story takes this long.")] = None,
+) -> None:
+    """Run the simulated city alone: devices, people and departments' systems."""
+    from scenarios.live.field_process import run_field
+
+    raise typer.Exit(
+        run_field(
+            scenario,
+            city=city,
+            seed=seed,
+            speed=speed,
+            mqtt=mqtt,
+            stubs_port=stubs_port,
+            settings=settings or [],
+            minutes=minutes,
+        )
+    )
+
+
+@app.command("city")
+def city_(
+    city: City = None,
+    scale: Annotated[float, typer.Option(help="Scale of the asset register.")] = 1.0,
+    port: Annotated[int | None, typer.Option(help="Port of the API and the operations centre.")] = None,
+    mqtt: Annotated[str | None, typer.Option(help="Broker, mqtt://host:port.")] = None,
+    stubs: Annotated[str, typer.Option(help="Base URL of the departments' systems.")] = "http://127.0.0.1:8100",
+    data: Annotated[Path | None, typer.Option(help="Folder of the databases.")] = None,
+) -> None:
+    """Run the platform alone: hub, brain, API and operations centre."""
+    from scenarios.live.city_process import run_city
+
+    raise typer.Exit(run_city(city=city, scale=scale, port=port, mqtt=mqtt, stubs=stubs, data=data))
