@@ -15,8 +15,8 @@ from datahub.contract.codes import AckStatus, AlertStatus, CaseStep, Certainty, 
 SCHEMA = 1
 
 
-class Message(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """Anything the brain says. ``t`` is city time [ms]."""
+class Message(msgspec.Struct, frozen=True, tag=True, tag_field="message", kw_only=True):
+    """Anything the brain says. ``t`` is city time [ms]; on paper the field ``message`` names what is said."""
 
     t: int
 

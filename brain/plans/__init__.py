@@ -1,0 +1,1 @@
+"""Emergency plans: declared in the library, graded by facts, walked through step by step."""

@@ -1,0 +1,232 @@
+"""What the brain remembers of its open matters: incidents, plan steps, tasks, commands, warnings, cases, crews.
+
+Messages (``brain.model``) say what happened; these hold how things stand because of it. Every change is made by
+``brain.apply`` from a message, or by the desk's own bookkeeping, and is kept by ``brain.records``.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from brain.model import Place
+from datahub.contract.codes import AckStatus, CaseStep, Certainty, Severity, TaskStage
+
+Fact = float | str
+
+
+class IncidentStage(StrEnum):
+    """Life of an incident, from belief to closed loop (workflow W1)."""
+
+    RAISED = "raised"
+    CONFIRMED = "confirmed"
+    CLOSED = "closed"
+    DISMISSED = "dismissed"
+
+
+class StepStage(StrEnum):
+    """Life of one step of a plan."""
+
+    WAITING = "waiting"
+    OPEN = "open"
+    DONE = "done"
+    SKIPPED = "skipped"
+
+
+class StepState(msgspec.Struct):
+    """How one step stands. ``round`` counts repetitions (a bad water test repeats flushing). Times [ms]."""
+
+    stage: StepStage = StepStage.WAITING
+    round: int = 1
+    opened: int = 0
+    deadline: int = 0
+    done: int = 0
+    overdue: bool = False
+
+
+class Shutdown(msgspec.Struct, frozen=True):
+    """What must be closed to still a burst, and what that cuts off.
+
+    Attributes:
+        motorised, manual: unified codes of the valves.
+        communities: code of each community cut off -> people without water there.
+        hydrants, hospitals: unified codes without pressure.
+        people: sum over the communities.
+    """
+
+    motorised: tuple[int, ...] = ()
+    manual: tuple[int, ...] = ()
+    communities: dict[str, int] = {}
+    hydrants: tuple[int, ...] = ()
+    hospitals: tuple[int, ...] = ()
+
+    @property
+    def people(self) -> int:
+        """People without water."""
+        return sum(self.communities.values())
+
+
+class Incident(msgspec.Struct):
+    """One event that a plan answers. Times [ms]; 0: not yet."""
+
+    id: str
+    type: str
+    place: Place
+    certainty: Certainty
+    raised: int
+    stage: IncidentStage = IncidentStage.RAISED
+    confirmed: int = 0
+    activated: int = 0
+    closed: int = 0
+    plan: str = ""
+    level: int = 0
+    facts: dict[str, Fact] = {}
+    candidates: dict[str, float] = {}
+    searched: list[str] = []
+    failed_valves: list[int] = []
+    shutdown: Shutdown = Shutdown()
+    steps: dict[str, StepState] = {}
+    reasons: tuple[str, ...] = ()
+    record: dict[str, Fact] = {}
+
+    @property
+    def open(self) -> bool:
+        """Whether the matter still needs anyone."""
+        return self.stage in (IncidentStage.RAISED, IncidentStage.CONFIRMED)
+
+
+class Task(msgspec.Struct):
+    """One task of a department. Times [ms]; 0: not yet.
+
+    Attributes:
+        moved: when the department last said anything new of it.
+        eta: when the crew should be there, as far as known.
+        tried: crews that had it before and fell silent or failed.
+        failures: attempts in a row at which the department's system did not take it.
+    """
+
+    id: str
+    event: str
+    step: str
+    department: str
+    duty: str
+    place: Place
+    deadline: int
+    ordered: int
+    moved: int
+    crew: str = ""
+    objects: tuple[int, ...] = ()
+    details: dict[str, Fact] = {}
+    attempt: int = 1
+    stage: TaskStage = TaskStage.ORDERED
+    assigned: int = 0
+    submitted: int = 0
+    accepted: int = 0
+    arrived: int = 0
+    finished: int = 0
+    eta: int = 0
+    findings: dict[str, Fact] = {}
+    tried: tuple[str, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody still works on it."""
+        return self.stage not in (TaskStage.DONE, TaskStage.FAILED, TaskStage.WITHDRAWN)
+
+
+class CommandState(msgspec.Struct):
+    """One command to a device."""
+
+    id: str
+    event: str
+    step: str
+    device: int
+    object: int
+    name: str
+    arguments: dict[str, float]
+    ordered: int
+    expires: int
+    status: AckStatus = AckStatus.SENT
+    finished: int = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether the device still has to say something."""
+        return self.status in (AckStatus.SENT, AckStatus.ACCEPTED)
+
+
+class WarningState(msgspec.Struct):
+    """One warning and whom it reached."""
+
+    id: str
+    event: str
+    step: str
+    channel: str
+    severity: Severity
+    communities: tuple[str, ...]
+    people: int
+    zh: str
+    en: str
+    issued: int
+    sent: int = 0
+    delivered: int = 0
+
+
+class Case(msgspec.Struct):
+    """One grid case. Times [ms]; 0: not yet.
+
+    Attributes:
+        event: id of the event that the devices raised.
+        verified: 1 the supervision centre found it solved, 0 not, -1 not looked yet.
+        confirmed_by_device: whether the thing's own readings agree since the repair.
+        reworks: how often the verification failed (返工).
+    """
+
+    id: str
+    type: str
+    event: str
+    place: Place
+    department: str
+    collected: int
+    deadline: int = 0
+    step: CaseStep = CaseStep.COLLECTED
+    filed: int = 0
+    handled: int = 0
+    closed: int = 0
+    evaluated: int = 0
+    verified: int = -1
+    confirmed_by_device: bool = False
+    reworks: int = 0
+    round: int = 1
+    on_time: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether it still needs anyone."""
+        return self.step not in (CaseStep.CLOSED, CaseStep.EVALUATED)
+
+
+class CrewState(msgspec.Struct):
+    """Where a crew is and what it does, as far as its department has said. ``silent``: since when it owes an answer."""
+
+    code: str
+    department: str
+    lon: float
+    lat: float
+    skills: tuple[str, ...]
+    t: int = 0
+    order: str = ""
+    eta: int = 0
+    silent: int = 0
+
+
+class Line(msgspec.Struct):
+    """The line to one department's system: how far its updates are read, and whether it answers."""
+
+    department: str
+    after: int = 0
+    failures: int = 0
+    since: int = 0
+    retry: int = 0
+    polled: int = 0
