@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from datahub.contract.codes import AckStatus
-from datahub.contract.observations import Ints, Floats, ObservationBatch
+from datahub.contract.observations import Floats, Ints, ObservationBatch
 
 SCHEMA = 1
 """Version of every message below. A reader refuses a newer major version in one sentence, never half reads it."""

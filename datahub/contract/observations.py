@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, TypeAlias
@@ -55,22 +56,22 @@ class ObservationBatch:
     def __len__(self) -> int:
         return len(self.device)
 
-    @property
+    @builtins.property
     def packs(self) -> int:
         """How many packs the batch holds."""
         return len(self.node)
 
-    @property
+    @builtins.property
     def counts(self) -> Ints:
         """Readings in each pack."""
         return np.diff(self.offset)
 
-    @property
+    @builtins.property
     def pack(self) -> Ints:
         """For each row, the pack it came in."""
         return np.repeat(np.arange(self.packs, dtype=np.int64), self.counts)
 
-    @property
+    @builtins.property
     def sequence(self) -> Ints:
         """For each row, its number within its node's birth epoch."""
         return np.arange(len(self), dtype=np.int64) - np.repeat(self.offset[:-1] - self.first, self.counts)
