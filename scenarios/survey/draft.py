@@ -97,7 +97,7 @@ class Ground:
     def height_m(self, x: Floats, y: Floats) -> Floats:
         """Height [m above sea level] at places [m]."""
         waves = np.cos(np.stack((x, y), axis=-1) @ self.wave + self.phase).sum(axis=-1) / 2
-        return np.round(9.0 + 7.0 * np.tanh(waves / 1.5), 2)
+        return np.asarray(np.round(9.0 + 7.0 * np.tanh(waves / 1.5), 2))
 
 
 def tables(
