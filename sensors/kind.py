@@ -79,12 +79,14 @@ class Accuracy:
     Attributes:
         noise: standard deviation from reading to reading.
         bias: standard deviation of what is off for ever, from device to device.
-        gain: the same as a ratio of the value [1].
+        scatter: the same as ``noise``, as a ratio of the value [1].
+        gain: the same as ``bias``, as a ratio of the value [1].
         drift_day: how fast it creeps away when the sensor drifts [unit/day]; 0: this property cannot drift.
         sticks: whether it can stand still while the world moves.
     """
 
     noise: float = 0.0
+    scatter: float = 0.0
     bias: float = 0.0
     gain: float = 0.0
     drift_day: float = 0.0
