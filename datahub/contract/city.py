@@ -63,7 +63,8 @@ class WaterNetwork:
     """The surveyed supply network. Rows are referred to by their index.
 
     nodes (ObjectTable ``water_node``): elevation_m, source (bool: a plant or reservoir), head_m (of a source; else
-        NaN), zone (int: district-metered area; -1 on trunk mains and sources).
+        NaN), zone (row in ``zones``, the district-metered area; -1 on trunk mains and sources), households (int: how
+        many the node supplies; they sum up to each community's), system (int: 0 mainland, 1.. islands).
     pipes (``pipe``): a, b (node rows), length_m, diameter_m, roughness (Hazen-Williams C), trunk (bool),
         zone (-1: none), road_class (0 none, 1 branch, 2 secondary, 3 arterial); position is the middle.
     valves (``valve``): pipe (row), end (0: at a, 1: at b), motorised (bool). Normally open.
