@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import splu
+from scipy.sparse.linalg import SuperLU, splu
 
 from brain.algorithms.network import column
 from datahub.contract.city import WaterNetwork
@@ -147,7 +147,7 @@ class Solver:
         for _ in range(rounds):
             slope, loss = self._friction(flow)
             conductance = np.where(open_, 1.0 / slope, 0.0)
-            matrix, column_of = self._matrix(conductance, free)
+            matrix = self._matrix(conductance, free)
             known = np.where(free, 0.0, head)
             rest = conductance * (loss - (known[m.a] - known[m.b]))
             right = -draw_m3_s - self._sum(flow - rest)
@@ -167,7 +167,7 @@ class Solver:
         free, open_ = self._free(), ~self.shut & self._live[m.a]
         slope, _ = self._friction(state.flow_m3_s)
         conductance = np.where(open_, 1.0 / slope, 0.0)
-        matrix, _ = self._matrix(conductance, free)
+        matrix = self._matrix(conductance, free)
         head = np.zeros((n, n))
         if free.any():
             head[np.ix_(free, free)] = -matrix.solve(np.eye(int(free.sum())))
@@ -186,24 +186,26 @@ class Solver:
     def _sum(self, flow: Floats) -> Floats:
         """Flow out of each node along its pipes."""
         n = len(self.mains.node)
-        result: Floats = np.bincount(self.mains.a, flow, n) - np.bincount(self.mains.b, flow, n)
-        return result
+        return _gather(self.mains.a, flow, n) - _gather(self.mains.b, flow, n)
 
-    def _matrix(self, conductance: Floats, free: NDArray[np.bool_]) -> tuple[splu, Ints]:
+    def _matrix(self, conductance: Floats, free: NDArray[np.bool_]) -> SuperLU:
         m = self.mains
         n = len(m.node)
         size = int(free.sum())
         at = np.where(free, np.cumsum(free) - 1, -1)
         both = free[m.a] & free[m.b]
-        diagonal = np.bincount(m.a, conductance, n) + np.bincount(m.b, conductance, n)
+        diagonal = _gather(m.a, conductance, n) + _gather(m.b, conductance, n)
         rows = np.concatenate((at[m.a[both]], at[m.b[both]], at[free]))
         columns = np.concatenate((at[m.b[both]], at[m.a[both]], at[free]))
         values = np.concatenate((-conductance[both], -conductance[both], diagonal[free] + 1e-12))
-        return splu(csc_array((values, (rows, columns)), shape=(size, size))), at
+        return splu(csc_array((values, (rows, columns)), shape=(size, size)))
 
 
 def draws(network: Mains, zone_flow_m3_s: Floats) -> Floats:
     """What each model node gives to its zone [m3/s], shape (n,)."""
     has = network.outlet >= 0
-    result: Floats = np.bincount(network.outlet[has], zone_flow_m3_s[has], len(network.node))
-    return result
+    return _gather(network.outlet[has], zone_flow_m3_s[has], len(network.node))
+
+
+def _gather(at: Ints, values: Floats, n: int) -> Floats:
+    return np.bincount(at, values, n).astype(np.float64)

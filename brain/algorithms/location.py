@@ -1,0 +1,133 @@
+"""Which pipe explains best what the loggers see: the sensitivity method.
+
+A loss of water anywhere on a main moves every pressure and flow in its own pattern, the signature. The brain lays
+the pattern of the deviations beside each candidate's signature, fits the size of the loss, and ranks by what is left
+unexplained, each sensor weighed by its own learned scatter (Pudar & Liggett 1992, J. Hydraul. Eng. 118:1031; Perez
+et al. 2011, Control Eng. Pract. 19:1157). A few sensors that lie must not decide, so each one's misfit is bounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brain.algorithms.hydraulics import Mains, Response
+from datahub.contract.observations import Floats, Ints
+from datahub.contract.units import PASCAL_PER_METRE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """Where the model is compared with readings, in columns of length s.
+
+    Attributes:
+        flow: a flow [m3/s, a to b] if true, else a pressure [Pa].
+        at: model pipe of a flow, model node of a pressure; -1 where the model has neither.
+    """
+
+    flow: NDArray[np.bool_]
+    at: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signatures:
+    """What a loss of 1 m3/s does, for c candidate positions.
+
+    Attributes:
+        pipe: register row of each candidate's pipe, ascending; a metered pipe counts twice (before, behind the meter).
+        change: (s, c), in each point's unit per m3/s; 0 where a point is outside the model.
+    """
+
+    pipe: Ints
+    change: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranking:
+    """Candidate pipes, most likely first, in columns of length k.
+
+    Attributes:
+        pipe: register rows.
+        weight: share of belief, sums to at most 1.
+        loss_m3_s: fitted size of the loss if it were this pipe.
+        misfit: what the candidate leaves unexplained, mean square in standard deviations [1].
+    """
+
+    pipe: Ints
+    weight: Floats
+    loss_m3_s: Floats
+    misfit: Floats
+
+    def __len__(self) -> int:
+        return len(self.pipe)
+
+    def first(self, count: int) -> Ranking:
+        """The ``count`` likeliest."""
+        return Ranking(self.pipe[:count], self.weight[:count], self.loss_m3_s[:count], self.misfit[:count])
+
+
+def at_points(points: Points, head: Floats, flow: Floats, elevation_m: Floats) -> Floats:
+    """What the model says at each point [Pa or m3/s]; NaN outside the model. Shape (s,)."""
+    values = np.full(len(points.at), np.nan)
+    p, q = ~points.flow & (points.at >= 0), points.flow & (points.at >= 0)
+    values[p] = (head - elevation_m)[points.at[p]] * PASCAL_PER_METRE
+    values[q] = flow[points.at[q]]
+    return values
+
+
+def signatures(network: Mains, response: Response, points: Points) -> Signatures:
+    """Signatures of a loss in the middle of each main that is not shut.
+
+    A draw in the middle of a pipe acts on the rest as half at either end, and leaves the pipe's own meter half the
+    draw higher if it sits before the hole and half lower if behind.
+    """
+    p, q = ~points.flow & (points.at >= 0), points.flow & (points.at >= 0)
+    by_node = np.zeros((len(points.at), len(network.node)))
+    by_node[p] = response.head[points.at[p]] * PASCAL_PER_METRE
+    by_node[q] = response.flow[points.at[q]]
+    by_pipe = 0.5 * (by_node[:, network.a] + by_node[:, network.b])
+    metered = np.isin(np.arange(len(network.pipe)), points.at[q])
+    candidate = np.concatenate((np.arange(len(network.pipe)), np.flatnonzero(metered)))
+    side = np.concatenate((np.where(metered, 0.5, 0.0), np.full(int(metered.sum()), -0.5)))
+    order = np.lexsort((-side, candidate))
+    candidate, side = candidate[order], side[order]
+    change = by_pipe[:, candidate]
+    change += np.where(points.flow[:, None] & (points.at[:, None] == candidate[None, :]), side[None, :], 0.0)
+    return Signatures(pipe=network.pipe[candidate], change=change)
+
+
+def rank(
+    deviation: Floats, sigma: Floats, patterns: Signatures, *, model_error_ratio: float, bound_sigma: float
+) -> Ranking:
+    """Rank the candidates by how well they explain ``deviation`` (s,), NaN where a point says nothing.
+
+    Args:
+        deviation: measured minus normal, in each point's unit.
+        sigma: scatter of each point's deviation on a calm day, same unit, positive.
+        patterns: signatures of the candidates.
+        model_error_ratio: relative error of a signature, added to ``sigma`` in quadrature.
+        bound_sigma: no point counts for more than this many standard deviations.
+    """
+    use = np.isfinite(deviation) & (np.abs(patterns.change).sum(axis=1) > 0)
+    r, s, g = deviation[use, None], sigma[use, None], patterns.change[use]
+    scatter = np.broadcast_to(s, g.shape)
+    loss = np.zeros(g.shape[1])
+    for _ in range(6):
+        left = np.abs(r - g * loss) / scatter if loss.any() else np.zeros_like(g)
+        trust = np.minimum(1.0, bound_sigma / np.maximum(left, 1e-9)) / scatter**2
+        loss = np.maximum((trust * g * r).sum(axis=0) / np.maximum((trust * g * g).sum(axis=0), 1e-30), 0.0)
+        scatter = np.sqrt(s**2 + (model_error_ratio * loss * g) ** 2)
+    left = np.minimum(np.abs(r - g * loss) / scatter, bound_sigma)
+    lack = 0.5 * (left**2).sum(axis=0) + np.log(scatter / s).sum(axis=0)
+    return _by_pipe(patterns.pipe, loss, lack, (left**2).mean(axis=0))
+
+
+def _by_pipe(pipe: Ints, loss: Floats, lack: Floats, misfit: Floats) -> Ranking:
+    """Best variant of each pipe; belief by likelihood; ties by row."""
+    order = np.lexsort((pipe, lack))
+    _, first = np.unique(pipe[order], return_index=True)
+    best = order[np.sort(first)]
+    weight = np.exp(-(lack[best] - lack[best[0]])) if len(best) else np.zeros(0)
+    return Ranking(pipe[best], weight / max(float(weight.sum()), 1e-30), loss[best], misfit[best])

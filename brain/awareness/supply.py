@@ -1,0 +1,317 @@
+"""Watching the supply network: do the mains lose water, and where would the loss fit?
+
+Every window the brain lays what the loggers say beside its own picture of the mains, fed with what the zones draw
+at that moment; so a hot day or a football final shows nowhere, and a loss outside the zones shows everywhere in its
+own pattern. A cumulative sum (Page 1954) over the best pattern's strength decides; several sensors must agree, each
+with bounded influence, so that sensors alone cannot raise an alarm.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brain.algorithms.hydraulics import Solver, draws, mains
+from brain.algorithms.location import Points, Ranking, Signatures, at_points, rank, signatures
+from brain.algorithms.network import column
+from brain.awareness.bands import Bands, BandRules
+from brain.awareness.habit import Habit
+from brain.awareness.loggers import INLET, Loggers, Windows
+from brain.model import AnomalyFound
+from datahub.contract.city import WaterNetwork
+from datahub.contract.clock import HOUR_MS, SECOND_MS
+from datahub.contract.observations import Floats, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyRules:
+    """Thresholds of the watch (``parameters/supply.toml``)."""
+
+    window_s: float
+    grace_s: float
+    learn_s: float
+    memory_s: float
+    follow_s: float
+    bound_sigma: float
+    least_pressure_pa: float
+    least_flow_m3_s: float
+    allowance_sigma: float
+    cap_sigma: float
+    limit_sigma: float
+    expected_sigma: float
+    agree_count: int
+    agree_ratio: float
+    least_loss_m3_s: float
+    model_error_ratio: float
+    fault_s: float
+    still_s: float
+    recovered_s: float
+    recovered_ratio: float
+    candidate_count: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SupplyAnomaly:
+    """Found: the message, and which pipes would explain it."""
+
+    message: AnomalyFound
+    ranking: Ranking
+
+
+@dataclass(slots=True, eq=False)
+class SupplyWatch:
+    """The brain's attention on one city's mains. Deterministic; learns from ``take`` and judges in ``tick``."""
+
+    water: WaterNetwork
+    loggers: Loggers
+    rules: SupplyRules
+    band_rules: BandRules
+    bands: Bands = field(init=False)
+    habit: Habit = field(init=False)
+    score: float = 0.0
+    active: bool = False
+    since: int = -1
+    z: Floats = field(init=False)
+    ranking: Ranking | None = None
+    _solver: Solver = field(init=False)
+    _points: Points = field(init=False)
+    _patterns: Signatures | None = None
+    _patterns_at: int = -1
+    _windows: Windows = field(init=False)
+    _quarter: list[Floats] = field(default_factory=list)
+    _quarter_start: int = -1
+    _last: Floats = field(init=False)
+    _still: Ints = field(init=False)
+    _alone: Ints = field(init=False)
+    _peak: Floats = field(init=False)
+    _recent: deque[Floats] = field(init=False)
+    _deviations: deque[Floats] = field(init=False)
+    _windows_seen: int = 0
+
+    def __post_init__(self) -> None:
+        n, rules = len(self.loggers), self.rules
+        network = mains(self.water)
+        self._solver = Solver(network)
+        where = np.where(self.loggers.flow, network.pipe_of(self.loggers.row), network.node_of(self.loggers.row))
+        given = self.loggers.flow & (self.loggers.place == INLET)
+        self._points = Points(flow=self.loggers.flow, at=np.where(given, -1, where))
+        self._windows = Windows(n, round(rules.window_s * SECOND_MS), round(rules.grace_s * SECOND_MS))
+        self.bands = Bands(n, self.band_rules)
+        self.habit = Habit(
+            least=np.where(self.loggers.flow, rules.least_flow_m3_s, rules.least_pressure_pa),
+            memory=round(rules.memory_s / rules.window_s),
+            pace=rules.window_s / rules.follow_s,
+            bound_sigma=rules.expected_sigma,
+        )
+        self._last, self._peak = np.full(n, np.nan), np.zeros(n)
+        self._still, self._alone = np.zeros(n, np.int64), np.zeros(n, np.int64)
+        self._recent = deque(maxlen=round(rules.recovered_s / rules.window_s))
+        self._deviations = deque(maxlen=6)
+        self.z = np.full(n, np.nan)
+
+    def take(self, device: Ints, t: Ints, value: Floats) -> None:
+        """Readings that came in since the last tick (columns of one length); of other devices they are ignored."""
+        signal = self.loggers.find(device)
+        mine = signal >= 0
+        self._windows.add(signal[mine], t[mine], value[mine])
+
+    def tick(self, t: int) -> SupplyAnomaly | None:
+        """Judge the windows that are over at city time ``t`` [ms]; an anomaly is found once until it is over."""
+        found = None
+        for start, value in self._windows.close(t):
+            found = self._look(start, value, t) or found
+        return found
+
+    def close_valves(self, valves: Sequence[int]) -> None:
+        """Tell the model which valves (rows) are closed now; all others are open."""
+        pipes = column(self.water, "valves", "pipe")[np.asarray(valves, np.int64)]
+        network = self._solver.mains
+        shut = np.isin(network.pipe, pipes)
+        if (shut != self._solver.shut).any():
+            self._solver.close(shut)
+            self._patterns = None
+
+    def over(self) -> None:
+        """The incident is closed or was dismissed: judge and learn afresh from here."""
+        self.active, self.score, self.since, self.ranking = False, 0.0, -1, None
+        self._peak[:] = 0.0
+        self._deviations.clear()
+
+    def recovered(self, devices: Sequence[int]) -> bool:
+        """Whether the deviations of these devices have been gone for long enough (silent ones are not asked)."""
+        signal = self.loggers.find(np.asarray(devices, np.int64))
+        signal = signal[signal >= 0]
+        if len(self._recent) < (self._recent.maxlen or 0) or not len(signal):
+            return False
+        recent = np.abs(np.stack(self._recent)[:, signal])
+        known = np.isfinite(recent).any(axis=0)
+        limit = np.maximum(self.rules.expected_sigma + 1.0, self.rules.recovered_ratio * self._peak[signal])
+        return bool(known.any()) and bool((np.nan_to_num(recent[:, known]) <= limit[known]).all())
+
+    def faulty(self) -> Ints:
+        """Devices that stay out of line alone, or do not move at all: a matter for their owner, not for the city."""
+        return self.loggers.device[~self._healthy()]
+
+    def _look(self, start: int, value: Floats, t: int) -> SupplyAnomaly | None:
+        self._learn_band(start, value)
+        self._watch_stillness(value)
+        state = self._solver.solve(draws(self._solver.mains, self._drawn(start, value)))
+        self._prepare_patterns(start, state)
+        normal = at_points(self._points, state.head_m, state.flow_m3_s, self._solver.mains.elevation_m)
+        deviation = self.habit.deviation(value - normal)
+        self.z = deviation / self.habit.scale
+        self._recent.append(self.z.copy())
+        self._windows_seen += 1
+        found = None
+        if self._windows_seen * self.rules.window_s > self.rules.learn_s:
+            found = self._judge(deviation, t)
+        if self.active:
+            self._peak = np.fmax(self._peak, np.abs(self.z))
+        elif self.score == 0.0:
+            every = round(HOUR_MS / SECOND_MS / self.rules.window_s)
+            self.habit.learn(value - normal, of=np.ones(len(value), np.bool_), refresh_every=every)
+            self._watch_loners()
+        return found
+
+    def _judge(self, deviation: Floats, t: int) -> SupplyAnomaly | None:
+        strength, agreeing = self._strength(deviation)
+        rules = self.rules
+        self.score = max(0.0, self.score + min(strength, rules.cap_sigma) - rules.allowance_sigma)
+        if strength > rules.allowance_sigma or self.active:
+            self._deviations.append(deviation)
+            self.ranking = self._rank_mean()
+        elif self.score == 0.0:
+            self._deviations.clear()
+        if self.active or self.score < rules.limit_sigma or self.ranking is None or not agreeing.any():
+            return None
+        self.active, self.since = True, t
+        message = AnomalyFound(t=t, id=f"anomaly-supply-{t}", kind="supply", evidence=self._evidence(agreeing))
+        return SupplyAnomaly(message, self.ranking)
+
+    def _strength(self, deviation: Floats) -> tuple[float, NDArray[np.bool_]]:
+        """Strength of the best pattern in standard deviations (0 if the sensors do not bear it out), and who agrees."""
+        nobody = np.zeros(len(deviation), np.bool_)
+        patterns = self._patterns
+        if patterns is None:
+            return 0.0, nobody
+        z = np.where(self._healthy(), deviation / self.habit.scale, np.nan)
+        heard = np.isfinite(z)
+        z = np.clip(np.where(heard, z, 0.0), -self.rules.bound_sigma, self.rules.bound_sigma)
+        weight = np.where(heard[:, None], patterns.change / self.habit.scale[:, None], 0.0)
+        length = np.sqrt((weight**2).sum(axis=0))
+        strength = np.where(length > 0, (z @ weight) / np.maximum(length, 1e-12), 0.0)
+        best = np.argsort(-strength, kind="stable")[:12]
+        if strength[best[0]] <= self.rules.allowance_sigma:
+            return 0.0, nobody
+        agreeing = self._agreement(np.where(heard, deviation, np.nan), best)
+        return (float(strength[best[0]]) if agreeing.any() else 0.0), agreeing
+
+    def _agreement(self, deviation: Floats, best: Ints) -> NDArray[np.bool_]:
+        """Signals that move as the best of these candidates demands; none if too few of those that should do."""
+        rules, patterns = self.rules, self._patterns
+        assert patterns is not None
+        few = Signatures(patterns.pipe[np.sort(best)], patterns.change[:, np.sort(best)])
+        ranking = self._rank(deviation, few)
+        column_of = int(np.flatnonzero(few.pipe == ranking.pipe[0])[0])
+        expected = ranking.loss_m3_s[0] * few.change[:, column_of] / self.habit.scale
+        z = deviation / self.habit.scale
+        should = np.isfinite(z) & (np.abs(expected) >= rules.expected_sigma)
+        near = np.abs(z - expected) <= np.maximum(rules.expected_sigma, 0.5 * np.abs(expected))
+        agreeing: NDArray[np.bool_] = should & near & (z * expected > 0)
+        enough = agreeing.sum() >= max(rules.agree_count, rules.agree_ratio * should.sum())
+        if not enough or ranking.loss_m3_s[0] < rules.least_loss_m3_s:
+            return np.zeros(len(z), np.bool_)
+        return agreeing
+
+    def _rank_mean(self) -> Ranking | None:
+        """Ranking by the mean deviation since the first doubt."""
+        if self._patterns is None or not self._deviations:
+            return self.ranking
+        held = np.stack(self._deviations)
+        known = np.isfinite(held)
+        total = np.where(known, held, 0.0).sum(axis=0)
+        mean = np.where(known.any(axis=0) & self._healthy(), total / np.maximum(known.sum(axis=0), 1), np.nan)
+        return self._rank(mean, self._patterns).first(self.rules.candidate_count)
+
+    def _rank(self, deviation: Floats, patterns: Signatures) -> Ranking:
+        error, bound = self.rules.model_error_ratio, self.rules.bound_sigma
+        return rank(deviation, self.habit.scale, patterns, model_error_ratio=error, bound_sigma=bound)
+
+    def _evidence(self, agreeing: NDArray[np.bool_]) -> dict[str, float]:
+        signal = np.flatnonzero(agreeing)
+        order = np.lexsort((self.loggers.device[signal], -np.abs(self.z[signal])))[:12]
+        return {str(int(self.loggers.device[s])): round(float(self.z[s]), 1) for s in signal[order]}
+
+    def _drawn(self, start: int, value: Floats) -> Floats:
+        """What each zone draws [m3/s]: its inlet meter, or the habit of the hour where the meter is not to be believed,
+        scaled as the zones that are."""
+        rows = np.flatnonzero(self.loggers.flow & (self.loggers.place == INLET))
+        zone, inward = self.loggers.zone[rows], self.loggers.inward[rows]
+        said = np.where(self._healthy()[rows], value[rows] * inward, np.nan)
+        usual = self.bands.level(start)[rows] * inward
+        both = np.isfinite(said) & np.isfinite(usual)
+        ratio = float(said[both].sum() / max(float(usual[both].sum()), 1e-9)) if both.any() else 1.0
+        drawn = np.where(np.isfinite(said), said, np.nan_to_num(usual) * ratio)
+        result: Floats = np.zeros(len(self.water.zones))
+        result[zone] = drawn
+        return result
+
+    def _prepare_patterns(self, start: int, state: object) -> None:
+        from brain.algorithms.hydraulics import Steady
+
+        assert isinstance(state, Steady)
+        if self._patterns is None or start - self._patterns_at >= HOUR_MS and not self.active:
+            self._patterns = signatures(self._solver.mains, self._solver.response(state), self._points)
+            self._patterns_at = start
+
+    def _learn_band(self, start: int, value: Floats) -> None:
+        slot_ms = round(self.band_rules.slot_s * SECOND_MS)
+        quarter = start // slot_ms * slot_ms
+        if quarter != self._quarter_start and self._quarter:
+            held = np.stack(self._quarter)
+            known = np.isfinite(held)
+            mean = np.where(known.any(axis=0), np.where(known, held, 0.0).sum(axis=0), np.nan)
+            self.bands.learn(self._quarter_start, mean / np.maximum(known.sum(axis=0), 1))
+            self._quarter.clear()
+        self._quarter_start = quarter
+        if not self.active and self.score == 0.0:
+            self._quarter.append(value)
+
+    def _watch_stillness(self, value: Floats) -> None:
+        same = value == self._last
+        self._still = np.where(np.isnan(value), self._still, np.where(same, self._still + 1, 0))
+        self._last = np.where(np.isnan(value), self._last, value)
+
+    def _watch_loners(self) -> None:
+        out = np.abs(self.z) > self.rules.bound_sigma
+        limit = 2 * round(self.rules.fault_s / self.rules.window_s)
+        self._alone = np.clip(np.where(np.isnan(self.z), self._alone, self._alone + np.where(out, 1, -1)), 0, limit)
+
+    def _healthy(self) -> NDArray[np.bool_]:
+        alone = self._alone * self.rules.window_s >= self.rules.fault_s
+        still = self._still * self.rules.window_s >= self.rules.still_s
+        healthy: NDArray[np.bool_] = ~(alone | still)
+        return healthy
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """All that was learned, as plain arrays by name."""
+        parts = {f"bands.{key}": held for key, held in self.bands.state().items()}
+        parts |= {f"habit.{key}": held for key, held in self.habit.state().items()}
+        own = np.array([self.score, float(self.active), self.since, self._windows_seen, self._windows.done])
+        return parts | {"own": own, "still": self._still, "alone": self._alone, "last": self._last, "peak": self._peak}
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Go on from what ``state`` gave."""
+        self.bands.restore({key[6:]: held for key, held in state.items() if key.startswith("bands.")})
+        self.habit.restore({key[6:]: held for key, held in state.items() if key.startswith("habit.")})
+        own = np.asarray(state["own"], np.float64)
+        self.score, self.active = float(own[0]), bool(own[1])
+        self.since, self._windows_seen, self._windows.done = int(own[2]), int(own[3]), int(own[4])
+        self._still = np.asarray(state["still"], np.int64).copy()
+        self._alone = np.asarray(state["alone"], np.int64).copy()
+        self._last = np.asarray(state["last"], np.float64).copy()
+        self._peak = np.asarray(state["peak"], np.float64).copy()
