@@ -1,0 +1,1 @@
+"""The incident dispatch's dialect: XML documents posted to one address."""

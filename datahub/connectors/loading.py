@@ -1,0 +1,73 @@
+"""The folder is the registry: each vendor's folder here is one dialect, with both its sides."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import TypeAlias, cast
+
+import msgspec
+
+from datahub.connector import Connector, Stub
+from datahub.connectors.order_book import Limits, Outage
+from datahub.contract.city import Department
+from datahub.contract.errors import DeclarationError, UsageError
+
+#: make(department, outages) -> the department's own system, played from the other side.
+StubFactory: TypeAlias = Callable[[Department, Sequence[Outage]], Stub]
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a vendor's ``manifest.toml`` says."""
+
+    name: str
+    zh: str
+    en: str
+    dialect: str
+    version: int
+    limits: Limits
+
+
+def vendors() -> tuple[str, ...]:
+    """Names of all vendors, in order."""
+    return tuple(sorted(folder.name for folder in _rooms().iterdir() if folder.joinpath("manifest.toml").is_file()))
+
+
+def manifest(vendor: str) -> Manifest:
+    """The vendor's declaration.
+
+    Raises:
+        UsageError: if there is no such vendor.
+        DeclarationError: if its manifest breaks a rule.
+    """
+    path = _rooms().joinpath(vendor, "manifest.toml")
+    if not vendor or not path.is_file():
+        raise UsageError(f"no vendor '{vendor}'; there are: {', '.join(vendors())}")
+    try:
+        declared = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Manifest)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise DeclarationError(str(error), file=str(path), remedy="write it like another vendor's manifest") from error
+    if declared.name != vendor:
+        rule = f"name is '{declared.name}', not that of the folder"
+        raise DeclarationError(rule, file=str(path), remedy=f'write name = "{vendor}"')
+    return declared
+
+
+def load(vendor: str) -> tuple[Connector, StubFactory]:
+    """A vendor's connector, and what makes stubs of its system."""
+    declared = manifest(vendor)
+    room = f"datahub.connectors.{vendor}"
+    connector = cast("Callable[[], Connector]", import_module(f"{room}.connector").CONNECTOR)
+    stub = cast("Callable[..., Stub]", import_module(f"{room}.stub").STUB)
+
+    def make(department: Department, outages: Sequence[Outage] = ()) -> Stub:
+        return stub(department, limits=declared.limits, outages=tuple(outages))
+
+    return connector(), make
+
+
+def _rooms() -> Traversable:
+    return files("datahub.connectors")

@@ -1,0 +1,1 @@
+"""The message gateway's dialect: forms, and delivery reports line by line."""
