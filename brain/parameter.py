@@ -29,6 +29,7 @@ _NEEDED = ("en", "unit", "source", "values")
 #: Unit that a name's ending promises; longest ending first.
 _ENDINGS = (
     ("_m3_s", "m3/s"),
+    ("_m_s", "m/s"),
     ("_per_100ml", "1/100mL"),
     ("_mg_l", "mg/L"),
     ("_ratio", "1"),
