@@ -1,0 +1,160 @@
+"""Carries the platform's requests to the departments' systems: within the process in city time, or over HTTP live.
+
+In a virtual run the line to each department delays every request, and a slow answer is an answer lost: the system has
+acted, but the platform does not know, exactly as with a real line. Live, stubs stand behind a web server at
+``/{department}/...`` and real systems may take their place one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import httpx
+import numpy as np
+from fastapi import FastAPI, Request, Response
+
+from datahub.connector import CrewStatus, Stub, Unanswered, WorkOrder, WorkUpdate
+from datahub.connectors.loading import load
+from datahub.connectors.order_book import Outage
+from datahub.contract.city import City
+from datahub.contract.clock import SECOND_MS
+from sensors.chance import Seeds
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line to a department's system; the defaults are assumed (unverified: no source found for such lines).
+
+    Attributes:
+        delay_s: median time of the way there and back [s].
+        spread: standard deviation of its logarithm.
+        timeout_s: after this the answer is lost [s].
+        outages: times in which nothing gets through.
+    """
+
+    delay_s: float = 0.3
+    spread: float = 0.6
+    timeout_s: float = 5.0
+    outages: tuple[Outage, ...] = ()
+
+
+class DirectExchange:
+    """The exchange of a virtual run: systems are called in the process, on the run's own thread, in city time."""
+
+    def __init__(self, stubs: Mapping[str, Stub], seeds: Seeds, *, lines: Mapping[str, Line] | None = None) -> None:
+        self._stubs = stubs
+        self._lines = {code: (lines or {}).get(code, Line()) for code in stubs}
+        self._rng: dict[str, np.random.Generator] = {code: seeds.rng("exchange", code) for code in stubs}
+
+    def call(self, department: str, request: httpx.Request, *, t: int) -> httpx.Response:
+        """The department's answer to a request made at ``t`` [ms].
+
+        Raises:
+            Unanswered: if there is no such department, its line is down, or the answer came too late.
+        """
+        if department not in self._stubs:
+            raise Unanswered(f"no system of '{department}' is connected; there are: {', '.join(self._stubs)}")
+        line = self._lines[department]
+        delay_s = float(line.delay_s * np.exp(line.spread * self._rng[department].standard_normal()))
+        if any(outage.start <= t < outage.end for outage in line.outages):
+            raise Unanswered(f"the line to {department} is down")
+        there = t + round(min(delay_s / 2, line.timeout_s) * SECOND_MS)
+        response = self._stubs[department].handle(request, t=there)
+        if delay_s > line.timeout_s:
+            raise Unanswered(f"{department} did not answer within {line.timeout_s:g} s (it took {delay_s:.1f} s)")
+        return response
+
+
+class HttpExchange:
+    """The exchange of a live run: departments' systems are reached by HTTP at their addresses."""
+
+    def __init__(
+        self, addresses: Mapping[str, str], *, timeout_s: float = 5.0, client: httpx.Client | None = None
+    ) -> None:
+        self._addresses = {code: address.rstrip("/") for code, address in addresses.items()}
+        self._client = client or httpx.Client(timeout=timeout_s, trust_env=False)
+
+    def call(self, department: str, request: httpx.Request, *, t: int) -> httpx.Response:
+        """The department's answer; ``t`` is the city time at which we ask (a live system has its own clock).
+
+        Raises:
+            Unanswered: if there is no address, no connection, or no answer in time.
+        """
+        address = self._addresses.get(department)
+        if address is None:
+            raise Unanswered(f"no address of '{department}' is configured; there are: {', '.join(self._addresses)}")
+        kept = {name: value for name, value in request.headers.items() if name not in ("host", "content-length")}
+        target = f"{address}{request.url.raw_path.decode('ascii')}"
+        try:
+            return self._client.request(request.method, target, content=request.content, headers=kept)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unanswered(f"{department} at {address} did not answer at {t} ms: {error!r}") from error
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._client.close()
+
+
+class SharedStub:
+    """A stub that a web server and the crews' own thread both use: one at a time."""
+
+    def __init__(self, stub: Stub) -> None:
+        self._stub, self._lock = stub, Lock()
+
+    def handle(self, request: httpx.Request, *, t: int) -> httpx.Response:
+        """Answer one request at city time ``t`` [ms]."""
+        with self._lock:
+            return self._stub.handle(request, t=t)
+
+    def orders(self) -> Sequence[WorkOrder]:
+        """Orders that came in since the last call."""
+        with self._lock:
+            return self._stub.orders()
+
+    def withdrawn(self) -> Sequence[str]:
+        """Ids of orders taken back since the last call."""
+        with self._lock:
+            return self._stub.withdrawn()
+
+    def report(self, update: WorkUpdate) -> None:
+        """A crew says how far it is."""
+        with self._lock:
+            self._stub.report(update)
+
+    def locate(self, status: CrewStatus) -> None:
+        """A crew's radio says where it is."""
+        with self._lock:
+            self._stub.locate(status)
+
+
+def stubs_of(city: City, *, outages: Mapping[str, Sequence[Outage]] | None = None) -> dict[str, Stub]:
+    """A fresh stub for every department of a city, in the dialect that its system speaks."""
+    closed = outages or {}
+    return {
+        code: load(department.speaks)[1](department, closed.get(code, ()))
+        for code, department in city.departments.items()
+        if department.speaks
+    }
+
+
+def stub_app(stubs: Mapping[str, Stub], *, clock: Callable[[], int]) -> FastAPI:
+    """A web server for stubs, each at ``/{department}/...``; ``clock`` tells the city time [ms].
+
+    Hand in ``SharedStub`` where crews report from another thread.
+    """
+    app = FastAPI(title="Department systems (stubs)", docs_url=None, redoc_url=None, openapi_url=None)
+
+    async def answer(department: str, path: str, request: Request) -> Response:
+        stub = stubs.get(department)
+        if stub is None:
+            return Response(f"no system of '{department}' here; there are: {', '.join(stubs)}\n", status_code=404)
+        query = f"?{request.url.query}" if request.url.query else ""
+        asked = httpx.Request(request.method, f"/{path}{query}", content=await request.body())
+        said = stub.handle(asked, t=clock())
+        headers = {name: value for name, value in said.headers.items() if name != "content-length"}
+        return Response(said.content, status_code=said.status_code, headers=headers)
+
+    app.add_api_route("/{department}/{path:path}", answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    return app
