@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from datahub.contract.codes import Reason
+
 
 class CitybrainError(Exception):
     """Anything the project itself refuses or gives up on. ``exit_code`` is what a command ends with."""
@@ -36,6 +38,14 @@ class OutsideError(CitybrainError):
     """Something outside failed: broker, disk, database, network."""
 
     exit_code = 3
+
+
+class Unreadable(CitybrainError):
+    """A message that came over the wire cannot be taken; ``reason`` is what the ledger counts."""
+
+    def __init__(self, reason: Reason, why: str) -> None:
+        self.reason = reason
+        super().__init__(why)
 
 
 class IllegalMove(CitybrainError):

@@ -91,10 +91,17 @@ class BirthBatch:
 
 
 class Death(msgspec.Struct, frozen=True):
-    """A node is gone: its own farewell or its last will."""
+    """A node is gone: its own farewell or its last will.
+
+    Attributes:
+        epoch: the birth epoch that ended; a later birth is not touched.
+        carried: further nodes that are gone with it, because one gateway connection carried them all (a connection
+            has only one last will). All their births up to ``epoch`` ended.
+    """
 
     node: int
     epoch: int
+    carried: tuple[int, ...] = ()
     schema: int = SCHEMA
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from datahub.contract.clock import SECOND_MS
 from datahub.contract.codes import Reason
-from datahub.contract.errors import CitybrainError
+from datahub.contract.errors import Unreadable
 
 VERSION: Final = 10
 """Highest version of the pack format that is understood (RFC 8428 section 4.4; RFC 9100 counts features above it)."""
@@ -32,14 +32,6 @@ _NUMBERS = ("bt", "bv", "bs", "v", "s", "t", "ut")
 _TEXTS = ("bn", "bu", "n", "u", "vs", "vd")
 _VALUES = ("v", "vs", "vb", "vd")
 _KNOWN = frozenset(("bver", "vb", *_NUMBERS, *_TEXTS))
-
-
-class UnreadablePack(CitybrainError):
-    """A payload is no pack, or not one for us; ``reason`` is what the ledger counts."""
-
-    def __init__(self, reason: Reason, why: str) -> None:
-        self.reason = reason
-        super().__init__(why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +78,14 @@ def resolve(payload: bytes, *, now: int) -> list[Resolved]:
         now: city time to which relative times refer [ms].
 
     Raises:
-        UnreadablePack: with the reason, if a rule of RFC 8428 is broken.
+        Unreadable: with the reason, if a rule of RFC 8428 is broken.
     """
     records = _records(payload)
     version = records[0].get("bver", VERSION)
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise UnreadablePack(Reason.MALFORMED, f"bver {version!r} is not a version")
+        raise Unreadable(Reason.MALFORMED, f"bver {version!r} is not a version")
     if version > VERSION:
-        raise UnreadablePack(Reason.SCHEMA, f"pack of version {version}; at most {VERSION} is understood")
+        raise Unreadable(Reason.SCHEMA, f"pack of version {version}; at most {VERSION} is understood")
     base = _Base()
     resolved: list[Resolved] = []
     for record in records:
@@ -107,31 +99,31 @@ def _records(payload: bytes) -> list[dict[str, object]]:
     try:
         payload.decode()
     except UnicodeDecodeError as error:
-        raise UnreadablePack(Reason.NOT_TEXT, f"byte {error.start} is not UTF-8") from error
+        raise Unreadable(Reason.NOT_TEXT, f"byte {error.start} is not UTF-8") from error
     try:
         records = _DECODER.decode(payload)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise UnreadablePack(Reason.MALFORMED, str(error)) from error
+        raise Unreadable(Reason.MALFORMED, str(error)) from error
     if not records:
-        raise UnreadablePack(Reason.MALFORMED, "a pack holds at least one record")
+        raise Unreadable(Reason.MALFORMED, "a pack holds at least one record")
     return records
 
 
 def _check(record: Json, *, version: int) -> None:
     for label in record:
         if label not in _KNOWN and label.endswith("_"):
-            raise UnreadablePack(Reason.SCHEMA, f"label '{label}' must be understood and is not")
+            raise Unreadable(Reason.SCHEMA, f"label '{label}' must be understood and is not")
     wrong = [label for label in _NUMBERS if label in record and not _number(record[label])]
     wrong += [label for label in _TEXTS if label in record and not isinstance(record[label], str)]
     if "vb" in record and not isinstance(record["vb"], bool):
         wrong.append("vb")
     if wrong:
-        raise UnreadablePack(Reason.MALFORMED, f"label '{wrong[0]}' holds {record[wrong[0]]!r:.40}")
+        raise Unreadable(Reason.MALFORMED, f"label '{wrong[0]}' holds {record[wrong[0]]!r:.40}")
     if record.get("bver", version) != version:
-        raise UnreadablePack(Reason.MALFORMED, "bver changes within the pack")
+        raise Unreadable(Reason.MALFORMED, "bver changes within the pack")
     given = [label for label in _VALUES if label in record]
     if len(given) > 1 or not (given or "s" in record):
-        raise UnreadablePack(Reason.MALFORMED, f"a record has one value or a sum; this one has {given or 'neither'}")
+        raise Unreadable(Reason.MALFORMED, f"a record has one value or a sum; this one has {given or 'neither'}")
 
 
 def _number(value: object) -> bool:
@@ -147,10 +139,10 @@ def _resolve(record: Json, base: _Base, *, now: int) -> Resolved:
     own = _Base(dict(record))
     name = base.text("bn") + own.text("n")
     if not name or name[0] not in _NAME_FIRST or not _NAME_REST.issuperset(name):
-        raise UnreadablePack(Reason.MALFORMED, f"'{name:.80}' is not a name (RFC 8428 section 4.5.1)")
+        raise Unreadable(Reason.MALFORMED, f"'{name:.80}' is not a name (RFC 8428 section 4.5.1)")
     seconds = base.number("bt") + own.number("t")
     if not -(2**42) < seconds < 2**42:
-        raise UnreadablePack(Reason.MALFORMED, f"time {seconds} s is beyond every calendar")
+        raise Unreadable(Reason.MALFORMED, f"time {seconds} s is beyond every calendar")
     time = round(seconds * SECOND_MS)
     time += now if time < RELATIVE_BELOW_S * SECOND_MS else 0
     total = base.number("bs") + own.number("s") if "s" in record or "bs" in base.fields else None
@@ -170,5 +162,5 @@ def _value(record: Json, own: _Base, base: _Base) -> Value:
         try:
             return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError) as error:
-            raise UnreadablePack(Reason.MALFORMED, f"vd '{text:.40}' is not base64url") from error
+            raise Unreadable(Reason.MALFORMED, f"vd '{text:.40}' is not base64url") from error
     return None

@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 
 from datahub.contract.clock import SECOND_MS
 from datahub.contract.codes import Reason
+from datahub.contract.errors import Unreadable
 from datahub.contract.observations import Ints, MalformedBatch, ObservationBatch, concatenate, offsets
-from datahub.contract.resolution import RELATIVE_BELOW_S, Resolved, UnreadablePack, resolve
+from datahub.contract.resolution import RELATIVE_BELOW_S, Resolved, resolve
 from datahub.contract.units import unit_of
 
 PAYLOAD_LIMIT: Final = 256 * 1024
@@ -126,7 +127,7 @@ def decode_packs(
     for index in sorted(foreign + unlike):
         try:
             batches.append(_foreign(resolve(payloads[index], now=now), nodes[index]))
-        except UnreadablePack as error:
+        except Unreadable as error:
             rejections.append(Rejection(index, error.reason, str(error)))
     rejections.sort(key=lambda rejection: rejection.index)
     return concatenate(batches), rejections
@@ -262,7 +263,7 @@ def _foreign(records: list[Resolved], node: int) -> ObservationBatch:
     """One pack that was resolved by the book.
 
     Raises:
-        UnreadablePack: if it lacks ``epoch`` or ``seq``, speaks for another node, or holds what is no reading.
+        Unreadable: if it lacks ``epoch`` or ``seq``, speaks for another node, or holds what is no reading.
     """
     head: dict[str, Resolved] = {}
     rows: list[tuple[int, int, int, float]] = []
@@ -272,16 +273,16 @@ def _foreign(records: list[Resolved], node: int) -> ObservationBatch:
         device = _code(owner) if owner else node
         if name in (EPOCH, SEQUENCE):
             if device != node:
-                raise UnreadablePack(Reason.WRONG_SENDER, f"'{record.name:.80}' came on the topic of node {node}")
+                raise Unreadable(Reason.WRONG_SENDER, f"'{record.name:.80}' came on the topic of node {node}")
             head[name] = record
             continue
         if device is None:
-            raise UnreadablePack(Reason.MALFORMED, f"'{record.name:.80}' names no device; write <code>:<property>")
+            raise Unreadable(Reason.MALFORMED, f"'{record.name:.80}' names no device; write <code>:<property>")
         if isinstance(record.value, (str, bytes)) or record.value is None or not np.isfinite(record.value):
-            raise UnreadablePack(Reason.MALFORMED, f"'{record.name:.80}' has no number")
+            raise Unreadable(Reason.MALFORMED, f"'{record.name:.80}' has no number")
         prop = index.of(name, record.unit or _known_unit(name) or "")
         if prop < 0:
-            raise UnreadablePack(Reason.MALFORMED, f"'{record.name:.80}' cannot be in '{record.unit:.20}'")
+            raise Unreadable(Reason.MALFORMED, f"'{record.name:.80}' cannot be in '{record.unit:.20}'")
         rows.append((device, prop, record.time, float(record.value)))
     return _pack(head, rows, node=node, properties=tuple(index.names))
 
@@ -293,7 +294,7 @@ def _pack(
     for name in (EPOCH, SEQUENCE):
         value = head[name].value if name in head else None
         if not isinstance(value, float) or not _whole(np.array([value]))[0]:
-            raise UnreadablePack(Reason.MALFORMED, f"a pack says its '{name}' as a whole number from 0 on")
+            raise Unreadable(Reason.MALFORMED, f"a pack says its '{name}' as a whole number from 0 on")
         numbers.append(int(value))
     return ObservationBatch(
         properties=properties,
