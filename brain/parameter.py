@@ -135,7 +135,9 @@ def _parameter(name: str, table: Any, *, file: str, line: int | None) -> Paramet
     try:
         values = tuple(sorted((date.fromisoformat(day), float(value)) for day, value in table["values"].items()))
     except (AttributeError, TypeError, ValueError) as error:
-        raise refuse(f"has values that are not dated numbers ({error})", "write values = { 2026-01-01 = 1.5 }") from error
+        raise refuse(
+            f"has values that are not dated numbers ({error})", "write values = { 2026-01-01 = 1.5 }"
+        ) from error
     return Parameter(
         name=name,
         en=table["en"],

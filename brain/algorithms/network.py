@@ -130,15 +130,22 @@ def _distance_m(water: WaterNetwork, valves: Ints, pipe: int) -> Floats:
 
 
 def people_by_node(city: City) -> Floats:
-    """Estimated people per water node: each zone's households, spread evenly over its nodes, times the city's mean
-    household. The register knows households by zone only; the sum is the population of all divisions."""
-    zone = column(city.water, "nodes", "zone")
-    households = column(city.water, "zones", "households").astype(np.float64)
-    inside = zone >= 0
-    held = np.bincount(zone[inside], minlength=len(households)).astype(np.float64)
+    """Estimated people per water node: the households that it supplies times the city's mean household.
+
+    Where the register knows households by zone only, they are spread evenly over the zone's nodes. The sum is the
+    population of all communities.
+    """
+    water = city.water
+    if "households" in water.nodes.columns:
+        households = np.asarray(water.nodes.columns["households"], np.float64)
+    else:
+        zone = column(water, "nodes", "zone")
+        inside = zone >= 0
+        held = np.maximum(np.bincount(zone[inside], minlength=len(water.zones)), 1).astype(np.float64)
+        each = np.asarray(water.zones.columns["households"], np.float64) / held
+        households = np.where(inside, each[np.where(inside, zone, 0)], 0.0)
     people = float(sum(division.population for division in city.of_level("community")))
-    each = households / np.maximum(held, 1.0) * people / max(float(households[held > 0].sum()), 1.0)
-    result: Floats = np.where(inside, each[np.where(inside, zone, 0)], 0.0)
+    result: Floats = households * people / max(float(households.sum()), 1.0)
     return result
 
 

@@ -14,7 +14,9 @@ def elevation_deg(t: int, *, lon: float, lat: float) -> float:
     """
     d = t / DAY_MS + 2440587.5 - 2451545.0
     anomaly = math.radians((357.528 + 0.9856003 * d) % 360)
-    longitude = math.radians((280.460 + 0.9856474 * d + 1.915 * math.sin(anomaly) + 0.020 * math.sin(2 * anomaly)) % 360)
+    longitude = math.radians(
+        (280.460 + 0.9856474 * d + 1.915 * math.sin(anomaly) + 0.020 * math.sin(2 * anomaly)) % 360
+    )
     tilt = math.radians(23.439 - 0.0000004 * d)
     declination = math.asin(math.sin(tilt) * math.sin(longitude))
     ascension = math.atan2(math.cos(tilt) * math.sin(longitude), math.cos(longitude))

@@ -62,7 +62,9 @@ def loggers(city: City, *, pressure: tuple[Ints, Ints], flow: tuple[Ints, Ints])
     )
 
 
-def _of(city: City, table: str, at: str, device: Ints, watched: Ints) -> tuple[Ints, NDArray[np.bool_], Ints, Ints, Ints]:
+def _of(
+    city: City, table: str, at: str, device: Ints, watched: Ints
+) -> tuple[Ints, NDArray[np.bool_], Ints, Ints, Ints]:
     objects = city.objects[table]
     found = np.minimum(np.searchsorted(objects.code, watched), max(len(objects) - 1, 0))
     known = objects.code[found] == watched if len(objects) else np.zeros(len(watched), np.bool_)

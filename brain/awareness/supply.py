@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from brain.algorithms.hydraulics import Solver, draws, mains
+from brain.algorithms.hydraulics import Solver, Steady, draws, mains
 from brain.algorithms.location import Points, Ranking, Signatures, at_points, rank, signatures
 from brain.algorithms.network import column
 from brain.awareness.bands import Bands, BandRules
@@ -260,10 +260,7 @@ class SupplyWatch:
         result[zone] = drawn
         return result
 
-    def _prepare_patterns(self, start: int, state: object) -> None:
-        from brain.algorithms.hydraulics import Steady
-
-        assert isinstance(state, Steady)
+    def _prepare_patterns(self, start: int, state: Steady) -> None:
         if self._patterns is None or start - self._patterns_at >= HOUR_MS and not self.active:
             self._patterns = signatures(self._solver.mains, self._solver.response(state), self._points)
             self._patterns_at = start

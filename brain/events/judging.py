@@ -1,0 +1,97 @@
+"""From an anomaly to an event: a burst main is believed in once, graded by whom it would leave dry, or taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from brain.algorithms.location import Ranking
+from brain.algorithms.network import affected, distance_m, isolation
+from brain.model import AnomalyFound, EventDismissed, EventRaised, Place
+from datahub.contract.city import City, ObjectTable
+from datahub.contract.codes import Certainty
+
+BURST = "water_main_burst"
+
+
+@dataclass(frozen=True, slots=True)
+class BurstRules:
+    """How an anomaly is judged (``parameters/burst.toml``)."""
+
+    same_cause_km: float
+    likely_ratio: float
+    candidate_ratio: float
+
+
+def place_of(city: City, table: ObjectTable, row: int) -> Place:
+    """Where a managed object is, in words a person can use. The unit grid is filled in by who knows it."""
+    community = city.communities[int(table.community[row])] if city.communities else ""
+    return Place(lon=float(table.lon[row]), lat=float(table.lat[row]), object=int(table.code[row]), community=community)
+
+
+def judge_burst(
+    city: City, anomaly: AnomalyFound, ranking: Ranking, *, open_at: Sequence[Place], rules: BurstRules
+) -> EventRaised | None:
+    """The burst that an anomaly means; None if it is one that is open already (``open_at``: their likeliest places)."""
+    if not len(ranking):
+        return None
+    pipes = city.water.pipes
+    named = np.flatnonzero(ranking.weight >= rules.candidate_ratio)
+    rows = ranking.pipe[named if len(named) else [0]]
+    place = place_of(city, pipes, int(rows[0]))
+    if _same_cause(place, open_at, rules.same_cause_km):
+        return None
+    sure = float(ranking.weight[:3].sum()) >= rules.likely_ratio
+    return EventRaised(
+        t=anomaly.t,
+        id=f"{BURST}-{place.object}-{anomaly.t}",
+        type=BURST,
+        place=place,
+        certainty=Certainty.LIKELY if sure else Certainty.POSSIBLE,
+        candidates={
+            str(int(pipes.code[row])): round(float(weight), 4)
+            for row, weight in zip(rows, ranking.weight, strict=False)
+        },
+        facts={"loss_m3_s": round(float(ranking.loss_m3_s[0]), 4), **impact(city, int(rows[0]))},
+    )
+
+
+def impact(city: City, pipe: int, *, failed: Sequence[int] = ()) -> dict[str, float | str]:
+    """Grading facts if ``pipe`` (row) had to be isolated while the valves ``failed`` (rows) do not close."""
+    plan = isolation(city.water, pipe, failed=failed)
+    lost = affected(city, plan.cut_off)
+    columns = city.water.pipes.columns
+    return {
+        "people_without_water": float(lost.total),
+        "communities_count": float(len(lost.communities)),
+        "hydrants_dry_count": float(len(lost.hydrants)),
+        "hospitals_affected": float(len(lost.hospitals)),
+        "valves_motorised_count": float(len(plan.motorised)),
+        "valves_manual_count": float(len(plan.manual)),
+        "road_class": float(np.asarray(columns["road_class"])[pipe]),
+        "diameter_m": float(np.asarray(columns["diameter_m"])[pipe]),
+        "pipe": str(int(city.water.pipes.code[pipe])),
+    }
+
+
+def dismiss_burst(
+    event: str, *, t: int, candidates: Sequence[str], searched: Sequence[str], recovered: bool
+) -> EventDismissed | None:
+    """Take a burst back if every candidate has been searched in vain, or if it went away before it was seen."""
+    left = [candidate for candidate in candidates if candidate not in set(searched)]
+    if recovered:
+        return EventDismissed(t=t, id=event, why="readings are normal again and nobody has seen water")
+    if not left:
+        return EventDismissed(t=t, id=event, why=f"patrols searched all {len(candidates)} likely pipes in vain")
+    return None
+
+
+def _same_cause(place: Place, open_at: Sequence[Place], within_km: float) -> bool:
+    if not open_at:
+        return False
+    away = distance_m(
+        np.array([one.lon for one in open_at]), np.array([one.lat for one in open_at]), to=(place.lon, place.lat)
+    )
+    return bool((away <= within_km * 1000).any())
