@@ -117,15 +117,18 @@ def _find(sorted_rows: Ints, rows: Ints) -> Ints:
 class Solver:
     """Solves one network again and again; each solution starts from the one before.
 
-    ``shut`` names model pipes that carry nothing because a valve on them is closed.
+    ``shut`` names model pipes that carry nothing because a valve on them is closed; ``pump`` is what the pumps of a
+    source lose on the pipe behind it, h = pump q^2 [m per (m3/s)^2], 0 on other pipes.
     """
 
     mains: Mains
+    pump: Floats = field(init=False)
     shut: NDArray[np.bool_] = field(init=False)
     _flow: Floats = field(init=False)
     _live: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.pump = np.zeros(len(self.mains.pipe))
         self.close(np.zeros(len(self.mains.pipe), np.bool_))
 
     def close(self, shut: NDArray[np.bool_]) -> None:
@@ -160,6 +163,21 @@ class Solver:
         self._flow = np.where(open_, flow, 0.05)
         return Steady(head_m=np.where(self._live, head, np.nan), flow_m3_s=flow)
 
+    def calibrate(self, pipe: int, *, flow_m3_s: Floats, head_m: Floats) -> None:
+        """Learn what the pumps before ``pipe`` (behind a source) lose, from readings of its flow and of the head at its
+        far end over time (columns of one length). A constant error of the gauge does no harm; nothing is learned where
+        the flow hardly varied.
+        """
+        m = self.mains
+        outward = 1.0 if np.isfinite(m.fixed_m[m.a[pipe]]) else -1.0
+        source = m.fixed_m[m.a[pipe] if outward > 0 else m.b[pipe]]
+        known = np.isfinite(flow_m3_s) & np.isfinite(head_m)
+        q = np.maximum(flow_m3_s[known] * outward, 0.0)
+        drop = source - head_m[known] - m.resistance[pipe] * q**_EXPONENT
+        if len(q) > 2 and np.ptp(q) > 0.1 * q.max():
+            slope = float(np.polyfit(q**2, drop, 1)[0])
+            self.pump[pipe] = max(slope, 0.0)
+
     def response(self, state: Steady) -> Response:
         """Sensitivity of every head and flow to a draw at every node, from the state's own slopes."""
         m = self.mains
@@ -181,7 +199,9 @@ class Solver:
         """Slope dh/dq [m per m3/s] and loss h [m] of each pipe."""
         size = np.maximum(np.abs(flow), _LEAST_FLOW_M3_S)
         secant = self.mains.resistance * size ** (_EXPONENT - 1)
-        return _EXPONENT * secant, np.where(np.abs(flow) < _LEAST_FLOW_M3_S, _EXPONENT, 1.0) * secant * flow
+        slope = _EXPONENT * secant + 2 * self.pump * size
+        linear = np.where(np.abs(flow) < _LEAST_FLOW_M3_S, _EXPONENT, 1.0)
+        return slope, linear * secant * flow + self.pump * np.abs(flow) * flow
 
     def _sum(self, flow: Floats) -> Floats:
         """Flow out of each node along its pipes."""

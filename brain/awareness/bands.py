@@ -138,8 +138,11 @@ class Bands:
 
 
 def _widening(days: int) -> float:
-    """How much wider a band from ``days`` days must be: the residuals about a median of few days are too small
-    (n / (n - 1)) and the median itself is uncertain (1 + pi / (2 n), the median's variance for normal scatter)."""
+    """How much wider a band from few days must be.
+
+    Residuals about a median of few days are too small (n / (n - 1)), and the median itself is uncertain
+    (1 + pi / (2 n), the median's variance for normal scatter).
+    """
     return math.sqrt(days / (days - 1) * (1 + math.pi / (2 * days))) * (1 + 2 / days) if days > 1 else 1.0
 
 

@@ -38,7 +38,7 @@ class Habit:
     bias: Floats = field(init=False)
     scale: Floats = field(init=False)
     seen: Ints = field(init=False)
-    recent: Floats = field(init=False)
+    recent: NDArray[np.float32] = field(init=False)
     _turn: int = 0
 
     def __post_init__(self) -> None:
@@ -68,13 +68,18 @@ class Habit:
             self.refresh()
 
     def refresh(self) -> None:
-        """Draw the scatter from the remembered deviations: the larger of centre (MAD) and tail, never below ``least``."""
+        """Draw the scatter from what is remembered: the larger of centre (MAD) and tail, never below ``least``."""
         size = np.sort(np.abs(self.recent[: max(self._turn, 1)]), axis=0)
         count = np.isfinite(size).sum(axis=0)
         middle = np.take_along_axis(size, np.maximum((count - 1) // 2, 0)[None], 0)[0]
         tail = np.take_along_axis(size, np.maximum((count * _TAIL).astype(np.int64) - 1, 0)[None], 0)[0]
         spread = np.maximum(middle * MAD_TO_SIGMA, tail / _TAIL_SIGMA).astype(np.float64)
         self.scale = np.where(count > 1, np.maximum(spread, self.least), np.inf)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.__post_init__()
+        self._turn = 0
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """All that was learned, as plain arrays."""

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from brain.algorithms.hydraulics import Solver, Steady, draws, mains
 from brain.algorithms.location import Points, Ranking, Signatures, at_points, rank, signatures
 from brain.algorithms.network import column
-from brain.awareness.bands import Bands, BandRules
+from brain.awareness.bands import BandRules, Bands
 from brain.awareness.habit import Habit
-from brain.awareness.loggers import INLET, Loggers, Windows
+from brain.awareness.loggers import INLET, PLANT, Loggers, Windows
 from brain.model import AnomalyFound
 from datahub.contract.city import WaterNetwork
 from datahub.contract.clock import HOUR_MS, SECOND_MS
 from datahub.contract.observations import Floats, Ints
+from datahub.contract.units import PASCAL_PER_METRE
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class SupplyRules:
 
     window_s: float
     grace_s: float
+    calibrate_s: float
     learn_s: float
     memory_s: float
     follow_s: float
@@ -91,6 +93,7 @@ class SupplyWatch:
     _recent: deque[Floats] = field(init=False)
     _deviations: deque[Floats] = field(init=False)
     _windows_seen: int = 0
+    _plant_values: list[Floats] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         n, rules = len(self.loggers), self.rules
@@ -166,6 +169,7 @@ class SupplyWatch:
         self.z = deviation / self.habit.scale
         self._recent.append(self.z.copy())
         self._windows_seen += 1
+        self._learn_pumps(value)
         found = None
         if self._windows_seen * self.rules.window_s > self.rules.learn_s:
             found = self._judge(deviation, t)
@@ -247,8 +251,11 @@ class SupplyWatch:
         return {str(int(self.loggers.device[s])): round(float(self.z[s]), 1) for s in signal[order]}
 
     def _drawn(self, start: int, value: Floats) -> Floats:
-        """What each zone draws [m3/s]: its inlet meter, or the habit of the hour where the meter is not to be believed,
-        scaled as the zones that are."""
+        """What each zone draws [m3/s].
+
+        Its inlet meter says so; where that is silent or not to be believed, the habit of the hour, scaled as the zones
+        that are.
+        """
         rows = np.flatnonzero(self.loggers.flow & (self.loggers.place == INLET))
         zone, inward = self.loggers.zone[rows], self.loggers.inward[rows]
         said = np.where(self._healthy()[rows], value[rows] * inward, np.nan)
@@ -261,9 +268,33 @@ class SupplyWatch:
         return result
 
     def _prepare_patterns(self, start: int, state: Steady) -> None:
-        if self._patterns is None or start - self._patterns_at >= HOUR_MS and not self.active:
+        if self._patterns is None or (start - self._patterns_at >= HOUR_MS and not self.active):
             self._patterns = signatures(self._solver.mains, self._solver.response(state), self._points)
             self._patterns_at = start
+
+    def _learn_pumps(self, value: Floats) -> None:
+        """Remember plant readings until the calibration is due, then learn the pumps and begin the habits anew."""
+        due = round(self.rules.calibrate_s / self.rules.window_s)
+        if self._windows_seen < due:
+            self._plant_values.append(value[self.loggers.place == PLANT])
+        elif self._windows_seen == due and self._plant_values:
+            held = np.full((len(self._plant_values), len(self.loggers)), np.nan)
+            held[:, self.loggers.place == PLANT] = np.stack(self._plant_values)
+            self._calibrate(held)
+            self._plant_values.clear()
+            self._patterns = None
+            self.habit.forget()
+
+    def _calibrate(self, held: Floats) -> None:
+        network = self._solver.mains
+        outlets = np.flatnonzero(np.isfinite(network.fixed_m[network.a]) | np.isfinite(network.fixed_m[network.b]))
+        for pipe in outlets.tolist():
+            far = network.b[pipe] if np.isfinite(network.fixed_m[network.a[pipe]]) else network.a[pipe]
+            flow = np.flatnonzero(self._points.flow & (self._points.at == pipe))
+            gauge = np.flatnonzero(~self._points.flow & (self._points.at == far) & (self.loggers.place == PLANT))
+            if len(flow) and len(gauge):
+                head = held[:, gauge[0]] / PASCAL_PER_METRE + network.elevation_m[far]
+                self._solver.calibrate(pipe, flow_m3_s=held[:, flow[0]], head_m=head)
 
     def _learn_band(self, start: int, value: Floats) -> None:
         slot_ms = round(self.band_rules.slot_s * SECOND_MS)
@@ -299,7 +330,14 @@ class SupplyWatch:
         parts = {f"bands.{key}": held for key, held in self.bands.state().items()}
         parts |= {f"habit.{key}": held for key, held in self.habit.state().items()}
         own = np.array([self.score, float(self.active), self.since, self._windows_seen, self._windows.done])
-        return parts | {"own": own, "still": self._still, "alone": self._alone, "last": self._last, "peak": self._peak}
+        return parts | {
+            "own": own,
+            "pump": self._solver.pump,
+            "still": self._still,
+            "alone": self._alone,
+            "last": self._last,
+            "peak": self._peak,
+        }
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Go on from what ``state`` gave."""
@@ -308,6 +346,7 @@ class SupplyWatch:
         own = np.asarray(state["own"], np.float64)
         self.score, self.active = float(own[0]), bool(own[1])
         self.since, self._windows_seen, self._windows.done = int(own[2]), int(own[3]), int(own[4])
+        self._solver.pump = np.asarray(state["pump"], np.float64).copy()
         self._still = np.asarray(state["still"], np.int64).copy()
         self._alone = np.asarray(state["alone"], np.int64).copy()
         self._last = np.asarray(state["last"], np.float64).copy()
