@@ -50,8 +50,10 @@ class AlarmCleared(Message, frozen=True):
 
 
 class AnomalyFound(Message, frozen=True):
-    """Readings of several devices left what is normal for the hour. ``evidence``: device code -> deviation in
-    standard deviations of its normal band."""
+    """Readings of several devices left what is normal for the hour.
+
+    ``evidence``: device code -> deviation in standard deviations of its normal band.
+    """
 
     id: str
     kind: str
@@ -59,8 +61,10 @@ class AnomalyFound(Message, frozen=True):
 
 
 class EventRaised(Message, frozen=True):
-    """The brain believes that something has happened in the city. ``candidates``: managed objects, most likely
-    first, with their weight."""
+    """The brain believes that something has happened in the city.
+
+    ``candidates``: managed objects, most likely first, with their weight.
+    """
 
     id: str
     type: str
@@ -180,11 +184,13 @@ class DepartmentReached(Message, frozen=True):
 
 
 class CommandOrdered(Message, frozen=True):
-    """A device is told to act."""
+    """A device is told to act. ``object`` is the managed object it moves (a valve, a junction)."""
 
     id: str
     event: str
+    step: str
     device: int
+    object: int
     name: str
     arguments: dict[str, float]
     expires: int

@@ -68,7 +68,15 @@ class Shutdown(msgspec.Struct, frozen=True):
 
 
 class Incident(msgspec.Struct):
-    """One event that a plan answers. Times [ms]; 0: not yet."""
+    """One event that a plan answers. Times [ms]; 0: not yet.
+
+    Attributes:
+        candidates: pipes (codes as text) that may have burst, with their weight; ``pipe``: the one that was seen.
+        failed_valves: valves that did not close, so that the segment had to grow past them.
+        hand_operated: motorised valves that did not obey and are turned by crews.
+        closed_valves: valves that were closed for this incident and not yet opened again.
+        dry_since, person_hours: for the record, since when how many people have no water.
+    """
 
     id: str
     type: str
@@ -83,9 +91,14 @@ class Incident(msgspec.Struct):
     level: int = 0
     facts: dict[str, Fact] = {}
     candidates: dict[str, float] = {}
-    searched: list[str] = []
     failed_valves: list[int] = []
+    hand_operated: list[int] = []
+    closed_valves: list[int] = []
+    pipe: int = 0
     shutdown: Shutdown = Shutdown()
+    peak_people: int = 0
+    dry_since: int = 0
+    person_hours: float = 0.0
     steps: dict[str, StepState] = {}
     reasons: tuple[str, ...] = ()
     record: dict[str, Fact] = {}
@@ -103,7 +116,7 @@ class Task(msgspec.Struct):
         moved: when the department last said anything new of it.
         eta: when the crew should be there, as far as known.
         tried: crews that had it before and fell silent or failed.
-        failures: attempts in a row at which the department's system did not take it.
+        recall: it was withdrawn, but the department's system does not know yet.
     """
 
     id: str
@@ -128,6 +141,7 @@ class Task(msgspec.Struct):
     eta: int = 0
     findings: dict[str, Fact] = {}
     tried: tuple[str, ...] = ()
+    recall: bool = False
 
     @property
     def open(self) -> bool:
@@ -178,8 +192,7 @@ class Case(msgspec.Struct):
 
     Attributes:
         event: id of the event that the devices raised.
-        verified: 1 the supervision centre found it solved, 0 not, -1 not looked yet.
-        confirmed_by_device: whether the thing's own readings agree since the repair.
+        round: which handling and verification is going on; above 1 after a rework.
         reworks: how often the verification failed (返工).
     """
 
@@ -195,8 +208,6 @@ class Case(msgspec.Struct):
     handled: int = 0
     closed: int = 0
     evaluated: int = 0
-    verified: int = -1
-    confirmed_by_device: bool = False
     reworks: int = 0
     round: int = 1
     on_time: bool = False
