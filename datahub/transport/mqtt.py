@@ -1,0 +1,368 @@
+"""The wire over any MQTT 3.1.1 broker: both ends, on paho.
+
+Live, sessions are persistent (fixed client ids): the broker keeps for the hub what it has not acknowledged, and for
+the field what it was told. The hub acknowledges when its store has committed, in the order of arrival (rumqttd drops a
+connection that acknowledges out of order), and never a message of an earlier connection (packet ids start anew).
+
+In a virtual run sessions are clean and acknowledged at once, because a run that loses its broker is over. Each end
+numbers what it sends; a marker says how many messages there were, and the receiving end holds it back until so many
+have come. So several connections and any reordering between them leave the story as it is.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from threading import Event, Lock
+from typing import Final
+
+import msgspec
+import paho.mqtt.client as paho
+from paho.mqtt.client import ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from datahub.contract.clock import elapsed_s
+from datahub.contract.errors import OutsideError, Unreadable
+from datahub.contract.messages import BirthBatch, Death, Down, Marker, Up
+from datahub.contract.senml import PAYLOAD_LIMIT
+from datahub.contract.topics import DOWNWARD, Topics
+from datahub.contract.wire import Outgoing, decode_down, decode_up, encode
+from datahub.transport.address import Address
+from datahub.transport.bus import Arrived, Delivery
+from datahub.transport.gate import PATIENCE_S, Gate
+from datahub.transport.inbox import Inbox
+
+WINDOW: Final = 500
+"""Messages of QoS 1 that one connection may have under way; more wait here, not in paho, whose queue it searches
+from the front for every acknowledgement."""
+
+CARRIED: Final = 3_000
+"""Nodes whose death one last will can tell: a will holds at most 65 535 bytes (MQTT 3.1.1, 3.1.3.3)."""
+
+MOST_CONNECTIONS: Final = 16
+KEEPALIVE_S: Final = 30
+
+_DOWN: Final = ("/cmd", "/desired", "/rebirth", "/_marker/city")
+
+
+class Connection:
+    """One connection to a broker, with a network thread of its own and a window for what it sends.
+
+    Attributes:
+        refused: messages that were not sent, because they are too long or the broker was away for too long.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        name: str,
+        *,
+        filters: Sequence[str] = (),
+        take: Callable[[MQTTMessage], None] | None = None,
+        up: Callable[[], None] | None = None,
+        will: Outgoing | None = None,
+        live: bool = False,
+        manual: bool = False,
+        limit: int = PAYLOAD_LIMIT,
+    ) -> None:
+        self.address, self.name, self.will, self.refused = address, name, will, 0
+        self._filters, self._up, self._live, self._limit = list(filters), up, live, limit
+        self._lost, self._problem = False, ""
+        self._ready = Event()
+        self._acknowledged: Inbox[int] = Inbox()
+        self._under_way: set[int] = set()
+        self.client = client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id=name, clean_session=not live, protocol=paho.MQTTv311
+        )
+        client.manual_ack_set(manual)
+        client.max_inflight_messages_set(0)  # no limit in paho: the window is kept here
+        client.max_queued_messages_set(0)
+        client.reconnect_delay_set(1, 15)
+        if address.user:
+            client.username_pw_set(address.user, address.password)
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=will.qos)
+        client.on_connect, client.on_subscribe, client.on_disconnect = self._connected, self._subscribed, self._gone
+        client.on_publish, client.on_socket_open = self._published, _send_small_packets_at_once
+        if take is not None:
+            client.on_message = lambda _client, _data, message: take(message)
+        self._open()
+
+    def _open(self) -> None:
+        remedy = f"start one with 'mosquitto -p {self.address.port}', or use the embedded broker (--bus mqtt)"
+        try:
+            self.client.connect(self.address.host, self.address.port, keepalive=KEEPALIVE_S)
+        except (OSError, ValueError) as error:
+            raise OutsideError(f"no MQTT broker answers at {self.address} ({error}); {remedy}") from error
+        self.client.loop_start()
+        if not self._ready.wait(PATIENCE_S) or self._problem:
+            why = self._problem or f"no answer within {PATIENCE_S:.0f} s"
+            self.client.disconnect()
+            self.client.loop_stop()
+            raise OutsideError(f"the MQTT broker at {self.address} does not let '{self.name}' in ({why}); {remedy}")
+
+    def _connected(
+        self, client: paho.Client, _data: object, _flags: ConnectFlags, code: ReasonCode, _more: Properties | None
+    ) -> None:
+        if code.is_failure:
+            self._problem = str(code)
+            self._ready.set()
+            return
+        if self._up is not None:
+            self._up()
+        self._lost = False
+        if self._filters:
+            client.subscribe([(one, 1) for one in self._filters])
+        else:
+            self._ready.set()
+
+    def _subscribed(
+        self, _client: paho.Client, _data: object, _mid: int, codes: list[ReasonCode], _more: Properties | None
+    ) -> None:
+        if any(code.is_failure for code in codes):
+            self._problem = f"subscription refused: {', '.join(self._filters)}"
+        self._ready.set()
+
+    def _gone(
+        self, _client: paho.Client, _data: object, _flags: DisconnectFlags, code: ReasonCode, _more: Properties | None
+    ) -> None:
+        if code.is_failure:
+            self._lost = True
+            self._acknowledged.wake()
+
+    def _published(
+        self, _client: paho.Client, _data: object, mid: int, _code: ReasonCode, _more: Properties | None
+    ) -> None:
+        self._acknowledged.put(mid)
+
+    def send(self, out: Outgoing) -> bool:
+        """Send one message; False if it was refused. Waits while the window is full.
+
+        Raises:
+            OutsideError: in a virtual run, if the broker is gone.
+        """
+        if len(out.payload) > self._limit or not self._room():
+            self.refused += 1
+            return False
+        info = self.client.publish(out.topic, out.payload, qos=out.qos, retain=out.retain)
+        if out.qos:
+            self._under_way.add(info.mid)
+        return info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS or bool(out.qos)
+
+    def _room(self, below: int = WINDOW) -> bool:
+        """True once fewer than ``below`` messages are under way."""
+        self.check()
+        until = elapsed_s() + (1.0 if self._live else PATIENCE_S)
+        self._under_way.difference_update(self._acknowledged.take())
+        while len(self._under_way) >= below:
+            left = until - elapsed_s()
+            self.check()
+            if left <= 0 or self._lost:
+                return False
+            self._under_way.difference_update(self._acknowledged.take(wait_s=left))
+        return not self._lost
+
+    def check(self) -> None:
+        """Give up if this is a virtual run and the broker is gone."""
+        if self._lost and not self._live:
+            raise OutsideError(f"the MQTT broker at {self.address} went away in a virtual run; start the run again")
+
+    def close(self) -> None:
+        """Let what is under way arrive, then leave; a clean good-bye sends no last will, so it is sent here."""
+        if not self._lost:
+            if self.will is not None:
+                self.send(self.will)
+            self._room(1)
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+def _send_small_packets_at_once(_client: paho.Client, _data: object, connected: object) -> None:
+    """Without it every step of the lockstep waits for a delayed TCP acknowledgement (some 40 ms)."""
+    if isinstance(connected, socket.socket):
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+class MqttFieldBus:
+    """The field's end. A few gateway connections carry all its nodes.
+
+    Live, each batch of births gets a connection whose last will names the nodes it carries (as far as wills and
+    connections suffice; silence tells of the others). In a virtual run, nodes are spread over ``connections``.
+
+    Attributes:
+        unreadable: messages from the platform that could not be read.
+    """
+
+    def __init__(self, url: str, topics: Topics, *, qos: int = 1, connections: int = 1, name: str = "field") -> None:
+        self._address, self._topics, self._qos, self._name = Address.of(url), topics, qos, name
+        self._live = not topics.run
+        self._inbox: Inbox[tuple[str, bytes]] = Inbox()
+        self._gate: Gate[Down] = Gate()
+        self._sent = self.unreadable = 0
+        words = [topics.every(word) for word in DOWNWARD]
+        self._connections = [self._connect(filters=[*words, topics.watermark, topics.marker("city")])]
+        self._connections += [self._connect() for _ in range(0 if self._live else connections - 1)]
+        self._carriers: dict[int, Connection] = {}
+
+    def _connect(self, *, filters: Sequence[str] = (), will: Outgoing | None = None) -> Connection:
+        number = len(self._connections) if hasattr(self, "_connections") else 0
+        name = f"citybrain-{self._topics.root.removeprefix('city/')}-{self._name}-{number}"
+        return Connection(self._address, name, filters=filters, take=self._take, will=will, live=self._live)
+
+    def _take(self, message: MQTTMessage) -> None:
+        self._inbox.put((message.topic, bytes(message.payload)))
+
+    @property
+    def refused(self) -> int:
+        """Messages that the broker would not have, or was not there for; nodes send them again."""
+        return sum(connection.refused for connection in self._connections)
+
+    def send(self, message: Up) -> None:
+        """Send one message up, each node by its own connection. A marker gets the count of what was sent before it."""
+        if isinstance(message, Marker):
+            message = msgspec.structs.replace(message, sent=self._sent)
+        elif isinstance(message, BirthBatch) and self._live:
+            self._carry(message)
+        for out in encode(message, self._topics, qos=self._qos):
+            sent = self._carrier(out.node).send(out)
+            self._sent += sent and not isinstance(message, Marker)
+
+    def _carrier(self, node: int) -> Connection:
+        if self._live:
+            return self._carriers.get(node, self._connections[0])
+        return self._connections[node % len(self._connections)]
+
+    def _carry(self, births: BirthBatch) -> None:
+        """Give nodes that are new a connection whose last will tells of their death."""
+        known = self._carriers
+        new = [node for node in dict.fromkeys(births.node.tolist()) if node not in known]
+        epoch = int(births.epoch.max(initial=0))
+        for start in range(0, len(new), CARRIED):
+            if len(self._connections) >= MOST_CONNECTIONS:
+                return
+            first, *others = new[start : start + CARRIED]
+            will = encode(Death(node=first, epoch=epoch, carried=tuple(others)), self._topics)[0]
+            connection = self._connect(will=will)
+            self._connections.append(connection)
+            known.update(dict.fromkeys((first, *others), connection))
+
+    def receive(self, *, wait_s: float = 0.0) -> Sequence[Down]:
+        """What has come down; in a virtual run a marker comes after all that it counts."""
+        self._connections[0].check()
+        messages: list[Down] = []
+        for topic, payload in self._inbox.take(wait_s=wait_s):
+            try:
+                message = decode_down(topic, payload, topics=self._topics)
+            except Unreadable:
+                self.unreadable += 1
+                continue
+            finally:
+                self._gate.arrived += topic != self._topics.marker("city")
+            if isinstance(message, Marker) and not self._live:
+                self._gate.hold(message.sent, message)
+            else:
+                messages.append(message)
+        return [*messages, *self._gate.passing()]
+
+    def close(self) -> None:
+        """Say good-bye for all nodes and let go."""
+        for connection in reversed(self._connections):
+            connection.close()
+
+
+class MqttCityBus:
+    """The city's end: one connection that hears all nodes of its city and run."""
+
+    def __init__(self, url: str, topics: Topics, *, name: str = "hub", limit: int = PAYLOAD_LIMIT) -> None:
+        self._topics, self._limit, self._live = topics, limit, not topics.run
+        self._inbox: Inbox[Arrived] = Inbox()
+        self._gate: Gate[Delivery] = Gate()
+        self._sent = self._serial = self._earlier = 0
+        self._waiting: deque[tuple[int, int]] = deque()
+        self._durable: set[int] = set()
+        self._order = Lock()
+        self._connection = Connection(
+            Address.of(url),
+            f"citybrain-{topics.root.removeprefix('city/')}-{name}",
+            filters=[f"{topics.root}/+/+"],
+            take=self._take,
+            up=self._begin,
+            live=self._live,
+            manual=self._live,
+        )
+
+    def _begin(self) -> None:
+        """A connection starts: what came by an earlier one can no longer be acknowledged; the broker sends it again."""
+        with self._order:
+            self._waiting.clear()
+            self._durable.clear()
+            self._earlier = self._serial
+
+    def _take(self, message: MQTTMessage) -> None:
+        self._serial = serial = self._serial + 1
+        if message.qos:
+            self._waiting.append((serial, message.mid))
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = "\ufffd"
+        self._inbox.put(Arrived(topic, bytes(message.payload[: self._limit + 1]), message.qos, serial))
+
+    @property
+    def refused(self) -> int:
+        """Messages that the broker would not have, or was not there for."""
+        return self._connection.refused
+
+    def receive(self, *, wait_s: float = 0.0) -> Sequence[Delivery]:
+        """What has come up; in a virtual run a marker comes after all that it counts."""
+        self._connection.check()
+        deliveries: list[Delivery] = []
+        own = []
+        for arrived in self._inbox.take(wait_s=wait_s):
+            if arrived.topic.endswith(_DOWN):
+                own.append(arrived)
+            elif arrived.topic == self._topics.marker("field") and not self._live:
+                self._gate.hold(_count(arrived, self._topics), arrived)
+            else:
+                deliveries.append(arrived)
+        self._gate.arrived += len(deliveries)
+        if own:
+            self.acknowledge(own)
+        return [*deliveries, *self._gate.passing()]
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """All of these are durable; the broker hears it in the order in which they came."""
+        if not self._live:
+            return
+        with self._order:
+            for delivery in deliveries:
+                if isinstance(delivery, Arrived) and delivery.qos and delivery.token > self._earlier:
+                    self._durable.add(delivery.token)
+            waiting, durable, ack = self._waiting, self._durable, self._connection.client.ack
+            while waiting and waiting[0][0] in durable:
+                serial, mid = waiting.popleft()
+                durable.discard(serial)
+                ack(mid, 1)
+
+    def send(self, message: Down) -> None:
+        """Send one message down. A marker gets the count of what was sent before it."""
+        if isinstance(message, Marker):
+            message = msgspec.structs.replace(message, sent=self._sent)
+        for out in encode(message, self._topics):
+            self._sent += self._connection.send(out) and not isinstance(message, Marker)
+
+    def close(self) -> None:
+        """Let go; live, the broker keeps for us what comes meanwhile."""
+        self._connection.close()
+
+
+def _count(marker: Arrived, topics: Topics) -> int:
+    """How many messages a field's marker counts; one that cannot be read counts none and goes on to be rejected."""
+    try:
+        message = decode_up(marker.topic, marker.payload, topics=topics)
+    except Unreadable:
+        return 0
+    return message.sent if isinstance(message, Marker) else 0
