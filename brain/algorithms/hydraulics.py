@@ -164,9 +164,10 @@ class Solver:
         return Steady(head_m=np.where(self._live, head, np.nan), flow_m3_s=flow)
 
     def calibrate(self, pipe: int, *, flow_m3_s: Floats, head_m: Floats) -> None:
-        """Learn what the pumps before ``pipe`` (behind a source) lose, from readings of its flow and of the head at its
-        far end over time (columns of one length). A constant error of the gauge does no harm; nothing is learned where
-        the flow hardly varied.
+        """Learn what the pumps before ``pipe`` lose, the pipe behind a source.
+
+        From readings of its flow and of the head at its far end over time (columns of one length). A constant error of
+        the gauge does no harm; nothing is learned where the flow hardly varied.
         """
         m = self.mains
         outward = 1.0 if np.isfinite(m.fixed_m[m.a[pipe]]) else -1.0

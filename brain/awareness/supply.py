@@ -15,17 +15,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from brain.algorithms.hydraulics import Solver, Steady, draws, mains
-from brain.algorithms.location import Points, Ranking, Signatures, at_points, rank, signatures
-from brain.algorithms.network import column
+from brain.algorithms.location import Ranking, Signatures, rank
 from brain.awareness.bands import BandRules, Bands
 from brain.awareness.habit import Habit
 from brain.awareness.loggers import INLET, PLANT, Loggers, Windows
+from brain.awareness.picture import Picture
 from brain.model import AnomalyFound
 from datahub.contract.city import WaterNetwork
 from datahub.contract.clock import HOUR_MS, SECOND_MS
 from datahub.contract.observations import Floats, Ints
-from datahub.contract.units import PASCAL_PER_METRE
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +77,7 @@ class SupplyWatch:
     since: int = -1
     z: Floats = field(init=False)
     ranking: Ranking | None = None
-    _solver: Solver = field(init=False)
-    _points: Points = field(init=False)
-    _patterns: Signatures | None = None
-    _patterns_at: int = -1
+    picture: Picture = field(init=False)
     _windows: Windows = field(init=False)
     _quarter: list[Floats] = field(default_factory=list)
     _quarter_start: int = -1
@@ -97,11 +92,7 @@ class SupplyWatch:
 
     def __post_init__(self) -> None:
         n, rules = len(self.loggers), self.rules
-        network = mains(self.water)
-        self._solver = Solver(network)
-        where = np.where(self.loggers.flow, network.pipe_of(self.loggers.row), network.node_of(self.loggers.row))
-        given = self.loggers.flow & (self.loggers.place == INLET)
-        self._points = Points(flow=self.loggers.flow, at=np.where(given, -1, where))
+        self.picture = Picture(self.water, self.loggers)
         self._windows = Windows(n, round(rules.window_s * SECOND_MS), round(rules.grace_s * SECOND_MS))
         self.bands = Bands(n, self.band_rules)
         self.habit = Habit(
@@ -131,12 +122,7 @@ class SupplyWatch:
 
     def close_valves(self, valves: Sequence[int]) -> None:
         """Tell the model which valves (rows) are closed now; all others are open."""
-        pipes = column(self.water, "valves", "pipe")[np.asarray(valves, np.int64)]
-        network = self._solver.mains
-        shut = np.isin(network.pipe, pipes)
-        if (shut != self._solver.shut).any():
-            self._solver.close(shut)
-            self._patterns = None
+        self.picture.shut(valves)
 
     def over(self) -> None:
         """The incident is closed or was dismissed: judge and learn afresh from here."""
@@ -162,9 +148,7 @@ class SupplyWatch:
     def _look(self, start: int, value: Floats, t: int) -> SupplyAnomaly | None:
         self._learn_band(start, value)
         self._watch_stillness(value)
-        state = self._solver.solve(draws(self._solver.mains, self._drawn(start, value)))
-        self._prepare_patterns(start, state)
-        normal = at_points(self._points, state.head_m, state.flow_m3_s, self._solver.mains.elevation_m)
+        normal = self.picture.normal(self._drawn(start, value), t=start, hold=self.active)
         deviation = self.habit.deviation(value - normal)
         self.z = deviation / self.habit.scale
         self._recent.append(self.z.copy())
@@ -199,7 +183,7 @@ class SupplyWatch:
     def _strength(self, deviation: Floats) -> tuple[float, NDArray[np.bool_]]:
         """Strength of the best pattern in standard deviations (0 if the sensors do not bear it out), and who agrees."""
         nobody = np.zeros(len(deviation), np.bool_)
-        patterns = self._patterns
+        patterns = self.picture.patterns
         if patterns is None:
             return 0.0, nobody
         z = np.where(self._healthy(), deviation / self.habit.scale, np.nan)
@@ -216,10 +200,16 @@ class SupplyWatch:
 
     def _agreement(self, deviation: Floats, best: Ints) -> NDArray[np.bool_]:
         """Signals that move as the best of these candidates demands; none if too few of those that should do."""
-        rules, patterns = self.rules, self._patterns
+        rules, patterns = self.rules, self.picture.patterns
         assert patterns is not None
         few = Signatures(patterns.pipe[np.sort(best)], patterns.change[:, np.sort(best)])
-        ranking = self._rank(deviation, few)
+        ranking = rank(
+            deviation,
+            self.habit.scale,
+            few,
+            model_error_ratio=rules.model_error_ratio,
+            bound_sigma=rules.bound_sigma,
+        )
         column_of = int(np.flatnonzero(few.pipe == ranking.pipe[0])[0])
         expected = ranking.loss_m3_s[0] * few.change[:, column_of] / self.habit.scale
         z = deviation / self.habit.scale
@@ -231,19 +221,15 @@ class SupplyWatch:
             return np.zeros(len(z), np.bool_)
         return agreeing
 
-    def _rank_mean(self) -> Ranking | None:
+    def _rank_mean(self) -> Ranking:
         """Ranking by the mean deviation since the first doubt."""
-        if self._patterns is None or not self._deviations:
-            return self.ranking
         held = np.stack(self._deviations)
         known = np.isfinite(held)
         total = np.where(known, held, 0.0).sum(axis=0)
         mean = np.where(known.any(axis=0) & self._healthy(), total / np.maximum(known.sum(axis=0), 1), np.nan)
-        return self._rank(mean, self._patterns).first(self.rules.candidate_count)
-
-    def _rank(self, deviation: Floats, patterns: Signatures) -> Ranking:
         error, bound = self.rules.model_error_ratio, self.rules.bound_sigma
-        return rank(deviation, self.habit.scale, patterns, model_error_ratio=error, bound_sigma=bound)
+        ranking = self.picture.rank(mean, self.habit.scale, error_ratio=error, bound_sigma=bound)
+        return ranking.first(self.rules.candidate_count)
 
     def _evidence(self, agreeing: NDArray[np.bool_]) -> dict[str, float]:
         signal = np.flatnonzero(agreeing)
@@ -267,11 +253,6 @@ class SupplyWatch:
         result[zone] = drawn
         return result
 
-    def _prepare_patterns(self, start: int, state: Steady) -> None:
-        if self._patterns is None or (start - self._patterns_at >= HOUR_MS and not self.active):
-            self._patterns = signatures(self._solver.mains, self._solver.response(state), self._points)
-            self._patterns_at = start
-
     def _learn_pumps(self, value: Floats) -> None:
         """Remember plant readings until the calibration is due, then learn the pumps and begin the habits anew."""
         due = round(self.rules.calibrate_s / self.rules.window_s)
@@ -280,21 +261,9 @@ class SupplyWatch:
         elif self._windows_seen == due and self._plant_values:
             held = np.full((len(self._plant_values), len(self.loggers)), np.nan)
             held[:, self.loggers.place == PLANT] = np.stack(self._plant_values)
-            self._calibrate(held)
+            self.picture.calibrate(held)
             self._plant_values.clear()
-            self._patterns = None
             self.habit.forget()
-
-    def _calibrate(self, held: Floats) -> None:
-        network = self._solver.mains
-        outlets = np.flatnonzero(np.isfinite(network.fixed_m[network.a]) | np.isfinite(network.fixed_m[network.b]))
-        for pipe in outlets.tolist():
-            far = network.b[pipe] if np.isfinite(network.fixed_m[network.a[pipe]]) else network.a[pipe]
-            flow = np.flatnonzero(self._points.flow & (self._points.at == pipe))
-            gauge = np.flatnonzero(~self._points.flow & (self._points.at == far) & (self.loggers.place == PLANT))
-            if len(flow) and len(gauge):
-                head = held[:, gauge[0]] / PASCAL_PER_METRE + network.elevation_m[far]
-                self._solver.calibrate(pipe, flow_m3_s=held[:, flow[0]], head_m=head)
 
     def _learn_band(self, start: int, value: Floats) -> None:
         slot_ms = round(self.band_rules.slot_s * SECOND_MS)
@@ -332,7 +301,7 @@ class SupplyWatch:
         own = np.array([self.score, float(self.active), self.since, self._windows_seen, self._windows.done])
         return parts | {
             "own": own,
-            "pump": self._solver.pump,
+            "pump": self.picture.solver.pump,
             "still": self._still,
             "alone": self._alone,
             "last": self._last,
@@ -346,7 +315,7 @@ class SupplyWatch:
         own = np.asarray(state["own"], np.float64)
         self.score, self.active = float(own[0]), bool(own[1])
         self.since, self._windows_seen, self._windows.done = int(own[2]), int(own[3]), int(own[4])
-        self._solver.pump = np.asarray(state["pump"], np.float64).copy()
+        self.picture.solver.pump = np.asarray(state["pump"], np.float64).copy()
         self._still = np.asarray(state["still"], np.int64).copy()
         self._alone = np.asarray(state["alone"], np.int64).copy()
         self._last = np.asarray(state["last"], np.float64).copy()

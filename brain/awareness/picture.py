@@ -1,0 +1,119 @@
+"""The brain's picture of the mains: what every logger should read while the zones draw what they draw.
+
+It is built from the asset register, fed with the zones' inlet meters, and calibrated at the plants' pumps; nothing in
+it comes from anywhere but devices and the survey.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from brain.algorithms.hydraulics import Solver, draws, mains
+from brain.algorithms.location import Points, Ranking, Signatures, at_points, rank, signatures
+from brain.algorithms.network import column
+from brain.awareness.loggers import INLET, PLANT, Loggers
+from datahub.contract.city import WaterNetwork
+from datahub.contract.clock import HOUR_MS
+from datahub.contract.observations import Floats, Ints
+from datahub.contract.units import PASCAL_PER_METRE
+
+_REFINED = 10
+"""Candidates whose pattern is computed anew with the loss in full size, because friction is not linear."""
+
+
+@dataclass(slots=True, eq=False)
+class Picture:
+    """Model of one city's mains, seen at its loggers.
+
+    Attributes:
+        points: where the model is compared with readings; inlet meters are what it is fed with, so not compared.
+        patterns: what a loss on each main does to each logger; None until the first state is known.
+    """
+
+    water: WaterNetwork
+    loggers: Loggers
+    solver: Solver = field(init=False)
+    points: Points = field(init=False)
+    patterns: Signatures | None = None
+    _patterns_at: int = 0
+    _draw: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        network = mains(self.water)
+        self.solver = Solver(network)
+        where = np.where(self.loggers.flow, network.pipe_of(self.loggers.row), network.node_of(self.loggers.row))
+        given = self.loggers.flow & (self.loggers.place == INLET)
+        self.points = Points(flow=self.loggers.flow, at=np.where(given, -1, where))
+        self._draw = np.zeros(len(network.node))
+
+    def normal(self, drawn_m3_s: Floats, *, t: int, hold: bool) -> Floats:
+        """What each logger should read while each zone draws ``drawn_m3_s``; NaN where the picture is blank.
+
+        Patterns are drawn afresh every hour of ``t``, unless ``hold``.
+        """
+        network = self.solver.mains
+        self._draw = draws(network, drawn_m3_s)
+        state = self.solver.solve(self._draw)
+        if self.patterns is None or (not hold and t - self._patterns_at >= HOUR_MS):
+            self.patterns = signatures(network, self.solver.response(state), self.points)
+            self._patterns_at = t
+        return at_points(self.points, state.head_m, state.flow_m3_s, network.elevation_m)
+
+    def shut(self, valves: Sequence[int]) -> None:
+        """Which valves (rows) are closed now; all others are open."""
+        pipes = column(self.water, "valves", "pipe")[np.asarray(valves, np.int64)]
+        shut = np.isin(self.solver.mains.pipe, pipes)
+        if (shut != self.solver.shut).any():
+            self.solver.close(shut)
+            self.patterns = None
+
+    def rank(self, deviation: Floats, sigma: Floats, *, error_ratio: float, bound_sigma: float) -> Ranking:
+        """Mains by how well a loss there explains the deviations: first by linear patterns, the best again in full.
+
+        Empty while there are no patterns.
+        """
+        if self.patterns is None:
+            nothing = np.zeros(0)
+            return Ranking(np.zeros(0, np.int64), nothing, nothing, nothing)
+        rough = rank(deviation, sigma, self.patterns, model_error_ratio=error_ratio, bound_sigma=bound_sigma)
+        best = rough.first(_REFINED)
+        loss = best.loss_m3_s
+        fine = rough
+        for _ in range(2):
+            exact = self._secants(best.pipe, loss)
+            fine = rank(deviation, sigma, exact, model_error_ratio=error_ratio, bound_sigma=bound_sigma)
+            loss = fine.loss_m3_s[np.argsort(fine.pipe)][np.argsort(np.argsort(best.pipe))]
+        return fine
+
+    def calibrate(self, readings: Floats) -> None:
+        """Learn the plants' pumps from readings over time, shape (k, s)."""
+        network = self.solver.mains
+        fixed = np.isfinite(network.fixed_m)
+        for pipe in np.flatnonzero(fixed[network.a] | fixed[network.b]).tolist():
+            far = network.b[pipe] if fixed[network.a[pipe]] else network.a[pipe]
+            flow = np.flatnonzero(self.points.flow & (self.points.at == pipe))
+            gauge = np.flatnonzero(~self.points.flow & (self.points.at == far) & (self.loggers.place == PLANT))
+            if len(flow) and len(gauge):
+                head = readings[:, gauge[0]] / PASCAL_PER_METRE + network.elevation_m[far]
+                self.solver.calibrate(pipe, flow_m3_s=readings[:, flow[0]], head_m=head)
+        self.patterns = None
+
+    def _secants(self, pipes: Ints, loss: Floats) -> Signatures:
+        """Patterns of losses of given size [m3/s] on given mains (register rows), from solutions with and without."""
+        network, calm = self.solver.mains, self.solver.solve(self._draw)
+        without = at_points(self.points, calm.head_m, calm.flow_m3_s, network.elevation_m)
+        columns, named = [], []
+        for row, size in zip(network.pipe_of(pipes).tolist(), np.maximum(loss, 1e-3).tolist(), strict=True):
+            draw = self._draw.copy()
+            draw[[network.a[row], network.b[row]]] += 0.5 * size
+            state = self.solver.solve(draw)
+            change = (at_points(self.points, state.head_m, state.flow_m3_s, network.elevation_m) - without) / size
+            own = self.points.flow & (self.points.at == row)
+            for side in (0.5, -0.5) if own.any() else (0.0,):
+                columns.append(np.nan_to_num(change) + np.where(own, side, 0.0))
+                named.append(int(network.pipe[row]))
+        self.solver.solve(self._draw)
+        return Signatures(pipe=np.array(named, np.int64), change=np.column_stack(columns))
