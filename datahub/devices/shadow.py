@@ -1,0 +1,85 @@
+"""A device's settings as wanted (desired) and as it says they are (reported); what differs is the delta."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from sqlmodel import Session, select
+
+from datahub.contract.messages import Reported
+from datahub.events import StateReported
+from datahub.store.session import Store
+from datahub.store.tables import ShadowRow
+
+
+class Shadow(msgspec.Struct, frozen=True):
+    """Both sides of one device's settings. Times in ms of city time."""
+
+    device: int
+    desired: dict[str, float] = {}
+    version: int = 0
+    desired_t: int = 0
+    reported: dict[str, float] = {}
+    reported_t: int = 0
+
+    @property
+    def delta(self) -> dict[str, float]:
+        """What is wanted and not reported yet."""
+        return {name: value for name, value in self.desired.items() if self.reported.get(name) != value}
+
+
+class Shadows:
+    """The shadows of all devices that have one; rare compared with readings, so one object each."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        with store.session() as session:
+            self._known = {row.device: _shadow(row) for row in session.exec(select(ShadowRow))}
+
+    def get(self, device: int) -> Shadow:
+        """The shadow of a device; empty if nothing was ever wanted or reported."""
+        return self._known.get(device) or Shadow(device)
+
+    def unmet(self) -> list[Shadow]:
+        """Shadows with a delta, by device."""
+        return [shadow for _, shadow in sorted(self._known.items()) if shadow.delta]
+
+    def desire(self, device: int, state: Mapping[str, float], *, t: int) -> int:
+        """Want settings in addition to those wanted before; returns the new version."""
+        old = self.get(device)
+        new = msgspec.structs.replace(old, desired=old.desired | dict(state), version=old.version + 1, desired_t=t)
+        with self._store.session() as session:
+            session.merge(_row(new))
+        self._known[device] = new
+        return new.version
+
+    def heard(self, session: Session, reports: Sequence[Reported], *, t: int) -> list[StateReported]:
+        """Take in reports, given in their order; one older than what is known says nothing new."""
+        said: list[StateReported] = []
+        for report in reports:
+            old = self.get(report.device)
+            if report.t < old.reported_t:
+                continue
+            new = msgspec.structs.replace(old, reported=old.reported | report.state, reported_t=report.t)
+            session.merge(_row(new))
+            self._known[report.device] = new
+            said.append(StateReported(t, report.device, report.state))
+        return said
+
+
+def _shadow(row: ShadowRow) -> Shadow:
+    read = msgspec.json.Decoder(dict[str, float]).decode
+    return Shadow(row.device, read(row.desired), row.version, row.desired_t, read(row.reported), row.reported_t)
+
+
+def _row(shadow: Shadow) -> ShadowRow:
+    write = msgspec.json.encode
+    return ShadowRow(
+        device=shadow.device,
+        desired=write(shadow.desired),
+        version=shadow.version,
+        desired_t=shadow.desired_t,
+        reported=write(shadow.reported),
+        reported_t=shadow.reported_t,
+    )

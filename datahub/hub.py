@@ -1,0 +1,306 @@
+"""The hub: joins wire, intake, store, registry, shadows and commands. One owner drives it: ``intake``, then ``tick``.
+
+Intake makes what has arrived durable and acknowledges it at once; everything that depends on history is evaluated in
+``tick``. If a commit fails the hub is of no more use and must be opened again: what is in memory may be ahead of what
+is durable, and what is durable is always right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import msgspec
+import numpy as np
+from sqlmodel import Session, delete, select
+
+from datahub.commands import Commands
+from datahub.contract.codes import Reason
+from datahub.contract.messages import Ack, BirthBatch, Command, Death, Desired, Marker, Rebirth, Reported
+from datahub.contract.topics import Topics
+from datahub.contract.wire import join_births
+from datahub.devices.alarms import Alarms
+from datahub.devices.health import ROUND_MS, turn_silent
+from datahub.devices.lifecycle import Lifecycle
+from datahub.devices.register import save_births
+from datahub.devices.registry import Registry
+from datahub.devices.shadow import Shadows
+from datahub.events import DevicesBorn, HubEvent
+from datahub.ingest.decode import Refused, Sorted, sort
+from datahub.ingest.entry import to_bytes
+from datahub.ingest.memory import Memory
+from datahub.ingest.pipeline import take
+from datahub.ingest.recovery import resume
+from datahub.ingest.thresholds import Threshold, Watch, load
+from datahub.queries import Health, Queries
+from datahub.store.journal import Journal
+from datahub.store.observations import Observations, Progress
+from datahub.store.session import Store
+from datahub.store.tables import DeathRow, InboxRow, TickRow
+from datahub.transport.bus import CityBus
+
+WRITE_ROWS: Final = 120_000
+"""Readings are handed to the column store in pieces of at least this size (one DuckDB row group is 122 880)."""
+
+Note: TypeAlias = Death | Reported | Ack | DevicesBorn
+_NOTES: Final[dict[str, type[Note]]] = {one.__name__: one for one in (Death, Reported, Ack, DevicesBorn)}
+
+
+class Hub:
+    """The city's IoT management hub.
+
+    Args:
+        city: short name, as in topics.
+        adcode: six-digit code of the city.
+        directory: where the databases lie; None keeps everything in memory.
+        bus: the city's end of the wire.
+        run: id of a virtual run, empty live.
+        start: city time at the beginning [ms], if known; until a time is known nothing is too far in the future.
+        thresholds: declared limits; None takes those in ``ingest/thresholds.toml``.
+
+    Raises:
+        StoreRefused: if a database is newer, unknown, in use or another city's.
+    """
+
+    def __init__(
+        self,
+        city: str,
+        adcode: str,
+        directory: Path | None,
+        bus: CityBus,
+        *,
+        run: str = "",
+        start: int | None = None,
+        thresholds: Sequence[Threshold] | None = None,
+    ) -> None:
+        self.city, self.adcode, self.topics = city, adcode, Topics(city, run)
+        self._bus = bus
+        self.store = Store(directory, city=city)
+        self.observations = Observations(directory)
+        self._journal = Journal(self.store)
+        self.registry = Registry()
+        self.memory = Memory(self.registry)
+        found = resume(
+            self.store,
+            journal=self._journal,
+            observations=self.observations,
+            registry=self.registry,
+            memory=self.memory,
+        )
+        self._tick, self._seen, self._at_tick = found.tick, found.journal, found.at_tick
+        self.now = found.t if found.t is not None else start
+        self.ledger = found.ledger
+        self._alarms = Alarms(Watch(load() if thresholds is None else thresholds))
+        self._version = -1
+        self.shadows = Shadows(self.store)
+        self.lifecycle = Lifecycle(self.store, registry=self.registry)
+        self.commands = Commands(self.store, registry=self.registry, shadows=self.shadows, send=bus.send)
+        self._asked: set[int] = set()
+        self._looked = -1 if found.t is None else found.t // ROUND_MS
+        with self.store.session() as session:
+            self._notes = [_read(row.body) for row in session.exec(select(InboxRow).order_by(InboxRow.id))]  # type: ignore[arg-type]
+        self.queries = Queries(self)
+
+    # intake
+
+    def intake(self, *, wait_s: float = 0.0, now: int | None = None) -> Marker | None:
+        """Take in what has arrived: durable first, then acknowledged, then watermarks go down.
+
+        Args:
+            wait_s: wait at most so long for the first message [s of wall time].
+            now: city time [ms], if the caller knows it better than the last tick.
+
+        Returns:
+            The last end-of-quantum marker of the field among what arrived, if any.
+        """
+        deliveries = self._bus.receive(wait_s=wait_s)
+        if not deliveries:
+            return None
+        with self.store.lock:
+            if now is not None:
+                self.now = now
+            found = sort(deliveries, topics=self.topics, now=self.now or 0)
+            self._take(found)
+            self._bus.acknowledge(deliveries)
+        return found.markers[-1] if found.markers else None
+
+    def _take(self, found: Sorted) -> None:
+        births = join_births(found.births)
+        for batch in births:
+            self.registry.learn(batch)
+        notes = self._allowed(found)
+        notes += [DevicesBorn(0, batch.kind.name, len(batch)) for batch in births]
+        taken = take(self.registry, found.batches, refused=found.refused, now=self.now)
+        body = to_bytes(taken.entry) if taken.entry.tally.received else None
+        if body is not None or notes:
+            with self.store.engine.begin() as connection:
+                if births:
+                    save_births(connection, self.registry, births)
+                self._journal.append(
+                    connection, body=body, rejected=taken.rejected, inbox=[_write(note) for note in notes]
+                )
+        self._notes += notes
+        if body is not None:
+            self.memory.add(taken.entry, taken.slot)
+            self.ledger.add(taken.entry.tally)
+        if len(taken.marks):
+            self._bus.send(taken.marks)
+        for node in taken.unborn:
+            if node not in self._asked:
+                self._asked.add(node)
+                self._bus.send(Rebirth(node=node))
+        if births:
+            self._remind(births)
+
+    def _allowed(self, found: Sorted) -> list[Note]:
+        """Reports and acknowledgements of devices by the node that may speak for them; others are refused."""
+        allowed: list[Note] = []
+        for note in found.notes:
+            if isinstance(note, Death):
+                allowed.append(note)
+                continue
+            row = self.registry.row(note.device)
+            if row >= 0 and self.registry.node[row] == note.node:
+                allowed.append(note)
+            else:
+                reason = Reason.UNKNOWN_DEVICE if row < 0 else Reason.WRONG_SENDER
+                detail = f"{type(note).__name__} for device {note.device} by node {note.node}"
+                found.refused.append(Refused(reason, note.node, detail))
+        return allowed
+
+    def _remind(self, births: Sequence[BirthBatch]) -> None:
+        """Devices that were just switched on learn what settings are wanted of them."""
+        born = np.concatenate([batch.device for batch in births])
+        for shadow in self.shadows.unmet():
+            if (born == shadow.device).any():
+                node = int(self.registry.node[self.registry.row(shadow.device)])
+                self._bus.send(Desired(node=node, device=shadow.device, version=shadow.version, state=shadow.desired))
+
+    # evaluation
+
+    def tick(self, t: int) -> list[HubEvent]:
+        """Evaluate everything taken in since the last tick, as of city time ``t`` [ms].
+
+        Returns:
+            What followed, in an order that does not depend on the order of arrival: births, alarms by device and time,
+            silences by node, reports, commands.
+        """
+        with self.store.lock:
+            fresh = self.memory.evaluate(t)
+            self._fit()
+            crossings = self._alarms.watch.look(fresh)
+            notes, self._notes = sorted(self._notes, key=_rank), []
+            looked = self._looked != t // ROUND_MS
+            self._looked = t // ROUND_MS
+            with self.store.session() as session:
+                events: list[HubEvent] = [
+                    DevicesBorn(t, kind, count) for kind, count in _births(notes)
+                ]
+                self._bury(session, [note for note in notes if isinstance(note, Death)])
+                events += self._alarms.cross(session, crossings)
+                if looked:
+                    fell, rose = turn_silent(self.registry.nodes, t)
+                    events += self._alarms.silence(session, self.registry.nodes, fell=fell, rose=rose, t=t)
+                events += self.shadows.heard(session, [n for n in notes if isinstance(n, Reported)], t=t)
+                events += self.commands.heard(session, [n for n in notes if isinstance(n, Ack)], t=t)
+                events += self.commands.follow_up(session, t=t)
+                self._tick += 1
+                self._seen = self._journal.last
+                session.add(TickRow(id=self._tick, t=t, journal=self._seen, digest=self.memory.digest))
+                if notes:
+                    session.exec(delete(InboxRow))
+            self._at_tick = self.ledger.totals()
+            self.now = t
+            self._asked.clear()
+            if self.memory.unwritten >= WRITE_ROWS:
+                self.flush()
+            return events
+
+    def _fit(self) -> None:
+        """Follow the registry: limits by kind, alarms by slot."""
+        if self._version != self.registry.version:
+            self._alarms.watch.lay_out(self.registry.kinds)
+            with self.store.session() as session:
+                self._alarms.restore(session, self.registry)
+            self._version = self.registry.version
+
+    def _bury(self, session: Session, deaths: Sequence[Death]) -> None:
+        nodes = self.registry.nodes
+        for death in deaths:
+            for node in (death.node, *death.carried):
+                row = nodes.row(node)
+                if row >= 0 and nodes.epoch[row] <= death.epoch:
+                    nodes.dead[row] = True
+                    session.merge(DeathRow(node=node, epoch=death.epoch))
+
+    def flush(self) -> None:
+        """Write what is evaluated to the column store and trim the journal."""
+        with self.store.lock:
+            if not self.memory.unwritten:
+                return
+            observation, pack = self.memory.unload()
+            ledger = msgspec.json.encode(self._at_tick)
+            self.observations.append(
+                observation=observation,
+                pack=pack,
+                progress=Progress(self._seen, self._tick, self.now or 0, ledger),
+            )
+            self._journal.trim(self._seen)
+            with self.store.session() as session:
+                session.exec(delete(TickRow).where(TickRow.id < self._tick))  # type: ignore[arg-type]
+
+    def health(self) -> Health:
+        """How the hub is."""
+        with self.store.lock:
+            nodes = self.registry.nodes
+            return Health(
+                now=self.now,
+                tick=self._tick,
+                devices=len(self.registry),
+                nodes=len(nodes),
+                silent_nodes=int(nodes.silent.sum()),
+                dead_nodes=int(nodes.dead.sum()),
+                waiting=self.memory.waiting,
+                unwritten=self.memory.unwritten,
+                open_alarms=self._alarms.count(),
+            )
+
+    def digest(self) -> str:
+        """SHA-256 over all readings evaluated so far, in hexadecimal digits."""
+        return self.memory.digest.hex()
+
+    def close(self) -> None:
+        """Write what is evaluated, and let go of databases and wire."""
+        self.flush()
+        self.observations.close()
+        self.store.close()
+        self._bus.close()
+
+
+def _births(notes: Sequence[Note]) -> list[tuple[str, int]]:
+    counts: dict[str, int] = {}
+    for note in notes:
+        if isinstance(note, DevicesBorn):
+            counts[note.kind] = counts.get(note.kind, 0) + note.count
+    return sorted(counts.items())
+
+
+def _rank(note: Note) -> tuple[int, int, str, str]:
+    """Order of messages from devices within a tick: by their own time, device and what they speak of."""
+    if isinstance(note, Ack):
+        return (note.t, note.device, note.command, f"{list(type(note.status)).index(note.status)}")
+    if isinstance(note, Reported):
+        return (note.t, note.device, "", "".join(sorted(note.state)))
+    if isinstance(note, Death):
+        return (note.epoch, note.node, "", "")
+    return (0, note.count, note.kind, "")
+
+
+def _write(note: Note) -> bytes:
+    return msgspec.json.encode((type(note).__name__, msgspec.to_builtins(note)))
+
+
+def _read(body: bytes) -> Note:
+    name, content = msgspec.json.decode(body, type=tuple[str, dict[str, object]])
+    return msgspec.convert(content, type=_NOTES[name])

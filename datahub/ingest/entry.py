@@ -1,0 +1,129 @@
+"""What one commit of the intake adds: the readings taken in, the packs they came in, and how all was counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from datahub.contract.observations import Floats, Ints
+from datahub.ingest.ledger import Tally
+from datahub.store.migrations import StoreRefused
+
+FORM = 1
+"""Version of the bytes below, the first byte of every journal entry."""
+
+_ROWS = (
+    ("device", np.int64),
+    ("property", np.int16),
+    ("phenomenon_time", np.int64),
+    ("value", np.float64),
+    ("quality", np.uint8),
+    ("sequence", np.int64),
+)
+_PACKS = (("node", np.int64), ("epoch", np.int64), ("first", np.int64), ("count", np.int64), ("result_time", np.int64))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Readings:
+    """Readings that the hub keeps, in columns of length n; ``property`` is the registry's number."""
+
+    device: Ints
+    property: NDArray[np.int16]
+    phenomenon_time: Ints
+    value: Floats
+    quality: NDArray[np.uint8]
+    sequence: Ints
+
+    def __len__(self) -> int:
+        return len(self.device)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Packs:
+    """Runs of sequence numbers that a node has now delivered (stored or rejected), in columns of length k."""
+
+    node: Ints
+    epoch: Ints
+    first: Ints
+    count: Ints
+    result_time: Ints
+
+    def __len__(self) -> int:
+        return len(self.node)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One journal entry. ``arrived`` is the city time at which the hub took it in [ms; 0 unknown]."""
+
+    arrived: int
+    readings: Readings
+    packs: Packs
+    tally: Tally
+
+
+class _Head(msgspec.Struct, frozen=True, array_like=True):
+    arrived: int
+    rows: int
+    packs: int
+    tally: Tally
+
+
+def no_readings() -> Readings:
+    """Nothing to keep."""
+    return Readings(*(np.zeros(0, dtype) for _, dtype in _ROWS))
+
+
+def no_packs() -> Packs:
+    """No sequence delivered."""
+    return Packs(*(np.zeros(0, dtype) for _, dtype in _PACKS))
+
+
+def join_readings(parts: Sequence[Readings]) -> Readings:
+    """All readings in the given order."""
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return no_readings()
+    return Readings(*(np.concatenate([getattr(part, name) for part in parts]) for name, _ in _ROWS))
+
+
+def join_packs(parts: Sequence[Packs]) -> Packs:
+    """All packs in the given order."""
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return no_packs()
+    return Packs(*(np.concatenate([getattr(part, name) for part in parts]) for name, _ in _PACKS))
+
+
+def to_bytes(entry: Entry) -> bytes:
+    """The entry as it lies in the journal: form, length of the head, head (JSON), columns one after the other."""
+    head = msgspec.json.encode(_Head(entry.arrived, len(entry.readings), len(entry.packs), entry.tally))
+    columns = [getattr(entry.readings, name) for name, _ in _ROWS] + [getattr(entry.packs, name) for name, _ in _PACKS]
+    return b"".join([bytes((FORM,)), len(head).to_bytes(4, "little"), head, *(c.tobytes() for c in columns)])
+
+
+def from_bytes(body: bytes) -> Entry:
+    """The entry again.
+
+    Raises:
+        StoreRefused: if the bytes have another form than this program writes.
+    """
+    if not body or body[0] != FORM:
+        raise StoreRefused(f"journal entry has form {body[:1].hex() or 'none'}, this program reads form {FORM:02x} only")
+    size = int.from_bytes(body[1:5], "little")
+    head = msgspec.json.decode(body[5 : 5 + size], type=_Head)
+    at = 5 + size
+    columns: list[NDArray[np.generic]] = []
+    for count, form in ((head.rows, _ROWS), (head.packs, _PACKS)):
+        for _, dtype in form:
+            width = np.dtype(dtype).itemsize * count
+            columns.append(np.frombuffer(body[at : at + width], dtype))
+            at += width
+    rows, packs = columns[: len(_ROWS)], columns[len(_ROWS) :]
+    return Entry(head.arrived, Readings(*rows), Packs(*packs), head.tally)  # type: ignore[arg-type]

@@ -1,0 +1,147 @@
+"""The latest value of everything, and what can only be seen by comparing with it: late, stuck, too fast.
+
+Evaluated once per tick over all readings since the last one, in the order (slot, phenomenon_time, sequence), so that
+the order in which they arrived never shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datahub.contract.clock import MINUTE_MS, SECOND_MS
+from datahub.contract.codes import Quality
+from datahub.contract.observations import Floats, Ints
+from datahub.devices.registry import Kinds
+from datahub.ingest.entry import Readings
+
+SKEW_MS: Final = 5 * MINUTE_MS
+"""A device's clock may be ahead by this much before its readings are marked FUTURE (ours; unverified)."""
+
+NEVER: Final = -(2**62)
+"""Time of the latest reading of a slot that has none."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluated:
+    """Readings in the order of evaluation, in columns of length n, with all that is known of them.
+
+    ``held_s``: how long the value had stood still when it was read [s]. ``rule``: number of the property of the kind.
+    """
+
+    readings: Readings
+    slot: Ints
+    rule: Ints
+    held_s: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+
+class Latest:
+    """Latest reading of every slot: time [ms], value, quality, and since when the value stands [ms]."""
+
+    def __init__(self) -> None:
+        self.t: Ints = np.zeros(0, np.int64)
+        self.since: Ints = np.zeros(0, np.int64)
+        self.value: Floats = np.zeros(0)
+        self.quality: NDArray[np.uint8] = np.zeros(0, np.uint8)
+
+    def move(self, slots: int, *, former: Ints, now: Ints) -> None:
+        """Make room for ``slots`` slots; what was at ``former`` is from now on at ``now``."""
+        for name, empty in (("t", NEVER), ("since", NEVER), ("value", np.nan), ("quality", 0)):
+            column = getattr(self, name)
+            grown = np.full(slots, empty, column.dtype)
+            grown[now] = column[former]
+            setattr(self, name, grown)
+
+    def evaluate(self, readings: Readings, *, slot: Ints, rule: Ints, kinds: Kinds, t: int) -> Evaluated:
+        """Put readings in order, judge them by what was before, and remember the last of each slot.
+
+        Args:
+            readings: those since the last evaluation, in any order.
+            slot, rule: slot of each, and the number of its property within all kinds.
+            kinds: what can stand still how long and change how fast.
+            t: city time of this evaluation [ms].
+        """
+        order = _order(slot, readings)
+        r = _take(readings, order)
+        s, rule = slot[order], rule[order]
+        quality = r.quality
+        late = r.phenomenon_time < self.t[s]
+        future = r.phenomenon_time > t + SKEW_MS
+        if late.any():
+            quality[late] |= np.uint8(Quality.LATE)
+        if future.any():
+            quality[future] |= np.uint8(Quality.FUTURE)
+        held = np.zeros(len(s), np.int32)
+        on = slice(None) if not late.any() else np.flatnonzero(~late)
+        held[on] = self._follow(r, quality, s=s, rule=rule, kinds=kinds, on=on)
+        return Evaluated(r, s, rule, held)
+
+    def _follow(
+        self, r: Readings, quality: NDArray[np.uint8], *, s: Ints, rule: Ints, kinds: Kinds, on: slice | Ints
+    ) -> NDArray[np.int32]:
+        """Judge readings in time order against their predecessors and keep the last of each slot."""
+        slot, time, value, rule = s[on], r.phenomenon_time[on], r.value[on], rule[on]
+        if not len(slot):
+            return np.zeros(0, np.int32)
+        begins = np.ones(len(slot), np.bool_)
+        begins[1:] = slot[1:] != slot[:-1]
+        heads = slot[begins]
+        before_t, before = np.empty_like(time), np.empty_like(value)
+        before_t[1:], before[1:] = time[:-1], value[:-1]
+        before_t[begins], before[begins] = self.t[heads], self.value[heads]
+        moved = value != before  # true for the very first too: NaN differs from everything
+        since = np.where(moved, time, 0)
+        since[begins] = np.where(moved[begins], time[begins], self.since[heads])
+        anchor = np.maximum.accumulate(np.where(moved | begins, np.arange(len(slot)), 0))
+        since = since[anchor]
+        held = (time - since) // SECOND_MS
+        rest = kinds.rest_s[rule]
+        stuck = (rest > 0) & (held > rest)
+        change = value - before
+        span_s = (time - before_t) / SECOND_MS
+        rate = kinds.rate_s[rule]
+        fast = (rate > 0) & (np.abs(change) > rate * span_s + kinds.step[rule])
+        fell = kinds.cumulative[rule] & (change < 0)
+        mine = quality[on]
+        mine[stuck] |= np.uint8(Quality.STUCK)
+        mine[fast | fell] |= np.uint8(Quality.RATE)
+        quality[on] = mine
+        ends = np.append(np.flatnonzero(begins)[1:], len(slot)) - 1
+        self.t[heads], self.value[heads] = time[ends], value[ends]
+        self.since[heads], self.quality[heads] = since[ends], mine[ends]
+        return np.minimum(held, 2**31 - 1).astype(np.int32)
+
+    def restore(self, *, slot: Ints, time: Ints, value: Floats, quality: NDArray[np.uint8], held_s: Ints) -> None:
+        """Remember readings again that lie in the store, given in the order of evaluation."""
+        keep = (slot >= 0) & ((quality & np.uint8(Quality.LATE)) == 0)
+        slot, time, value, quality, held_s = slot[keep], time[keep], value[keep], quality[keep], held_s[keep]
+        self.t[slot], self.value[slot], self.quality[slot] = time, value, quality
+        self.since[slot] = time - held_s.astype(np.int64) * SECOND_MS
+
+
+def _take(r: Readings, order: Ints) -> Readings:
+    return Readings(
+        r.device[order], r.property[order], r.phenomenon_time[order], r.value[order], r.quality[order], r.sequence[order]
+    )
+
+
+def _order(slot: Ints, r: Readings) -> Ints:
+    """Rows by (slot, phenomenon_time, sequence, value); one sort of one key wherever nothing ties."""
+    time = r.phenomenon_time
+    if not len(slot):
+        return np.zeros(0, np.int64)
+    start = int(time.min())
+    bits = (int(time.max()) - start).bit_length()
+    if int(slot.max()).bit_length() + bits < 63:
+        key = (slot << bits) | (time - start)
+        order: Ints = np.argsort(key)
+        ordered = key[order]
+        if not (ordered[1:] == ordered[:-1]).any():
+            return order
+    return np.lexsort((r.value, r.sequence, time, slot))

@@ -1,0 +1,367 @@
+"""The one door for reading what the hub knows. Answers are small frozen structs of numpy arrays.
+
+Safe from any thread. History is as of the last tick: a reading that no tick has seen yet is in no answer, so that the
+order of arrival never shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from sqlmodel import col, select
+
+from datahub.contract.codes import DeviceState, Quality
+from datahub.contract.errors import UsageError
+from datahub.contract.messages import KindDescriptor, PropertyDescriptor
+from datahub.contract.observations import Floats, Ints
+from datahub.devices.alarms import open_alarms
+from datahub.devices.registry import STAGES
+from datahub.devices.shadow import Shadow
+from datahub.events import AlarmOpened
+from datahub.ingest.latest import NEVER
+from datahub.ingest.ledger import Tally
+from datahub.store.tables import RejectedRow
+
+if TYPE_CHECKING:
+    from datahub.hub import Hub
+
+EARTH_M = 6_371_008.8
+"""Mean radius of the earth [m] (IUGG)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Devices:
+    """Devices in columns of length n, by code. ``kind`` indexes ``kinds``, ``stage`` indexes ``stages``;
+    ``silent`` and ``dead`` are those of its node, ``heard`` when that last spoke [ms; its own clock]."""
+
+    kinds: tuple[str, ...]
+    stages: tuple[DeviceState, ...]
+    device: Ints
+    object: Ints
+    node: Ints
+    kind: NDArray[np.int16]
+    stage: NDArray[np.uint8]
+    lon: Floats
+    lat: Floats
+    silent: NDArray[np.bool_]
+    dead: NDArray[np.bool_]
+    heard: Ints
+
+    def __len__(self) -> int:
+        return len(self.device)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Readings of one property in columns of length n: device code, when it was so [ms], value [unit of the
+    property's name], quality bits (``codes.Quality``, 0 good)."""
+
+    device: Ints
+    phenomenon_time: Ints
+    value: Floats
+    quality: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.device)
+
+    def good(self) -> Rows:
+        """Those without a quality flag, or merely late."""
+        keep = (self.quality & ~np.uint8(Quality.LATE)) == 0
+        return Rows(self.device[keep], self.phenomenon_time[keep], self.value[keep], self.quality[keep])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """One device's property in equal steps: start of each step that has a reading [ms], how many, and their
+    least, mean, greatest and last value."""
+
+    t: Ints
+    count: Ints
+    min: Floats
+    mean: Floats
+    max: Floats
+    last: Floats
+
+    def __len__(self) -> int:
+        return len(self.t)
+
+
+class Health(msgspec.Struct, frozen=True):
+    """How the hub is. Times in ms of city time; ``waiting``: readings no tick has seen, ``unwritten``: evaluated and
+    not in the column store yet (both durable in the journal)."""
+
+    now: int | None
+    tick: int
+    devices: int
+    nodes: int
+    silent_nodes: int
+    dead_nodes: int
+    waiting: int
+    unwritten: int
+    open_alarms: int
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """Detail of a reading or message that was not stored."""
+
+    reason: str
+    t: int
+    node: int
+    device: int
+    property: str
+    phenomenon_time: int
+    value: float
+    detail: str
+
+
+class Queries:
+    """Reads registry, memory and both databases of one hub."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    # what there is
+
+    def kinds(self) -> tuple[KindDescriptor, ...]:
+        """Kinds of device known, in the order of acquaintance."""
+        return tuple(self._hub.registry.kinds.kinds)
+
+    def properties(self) -> tuple[str, ...]:
+        """Observed properties known."""
+        return tuple(sorted(self._hub.registry.kinds.properties))
+
+    def describe(self, device: int, name: str) -> PropertyDescriptor | None:
+        """What the maker says of a device's property; None if it has none such."""
+        registry = self._hub.registry
+        row = registry.row(device)
+        if row < 0:
+            return None
+        kind = registry.kinds.kinds[registry.kind[row]]
+        return next((one for one in kind.properties if one.name == name), None)
+
+    def devices(
+        self,
+        *,
+        kind: str | None = None,
+        object: int | None = None,  # noqa: A002 - the contract's word
+        device: int | None = None,
+        near: tuple[float, float, float] | None = None,
+    ) -> Devices:
+        """Devices of a kind, watching an object, of one code, or within (lon, lat [deg], radius [m]); all, if none."""
+        with self._hub.store.lock:
+            registry = self._hub.registry
+            registry.settle()
+            keep = np.ones(len(registry), np.bool_)
+            if kind is not None:
+                keep &= registry.kind == registry.kinds.kind_number(kind)
+            if object is not None:
+                keep &= registry.object == object
+            if device is not None:
+                keep &= registry.device == device
+            if near is not None:
+                keep &= distance_m(registry.lon, registry.lat, lon=near[0], lat=near[1]) <= near[2]
+            return self._devices(np.flatnonzero(keep))
+
+    def _devices(self, rows: Ints) -> Devices:
+        registry = self._hub.registry
+        nodes = registry.nodes
+        at = nodes.rows(registry.node[rows])
+        return Devices(
+            kinds=tuple(kind.name for kind in registry.kinds.kinds),
+            stages=STAGES,
+            device=registry.device[rows],
+            object=registry.object[rows],
+            node=registry.node[rows],
+            kind=registry.kind[rows],
+            stage=registry.stage[rows],
+            lon=registry.lon[rows],
+            lat=registry.lat[rows],
+            silent=nodes.silent[at],
+            dead=nodes.dead[at],
+            heard=nodes.heard[at],
+        )
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How many devices of each kind are active, silent, dead, in maintenance or retired."""
+        with self._hub.store.lock:
+            found = self.devices()
+            maintenance, retired = STAGES.index(DeviceState.MAINTENANCE), STAGES.index(DeviceState.RETIRED)
+            words = np.full(len(found), 0)
+            words[found.silent] = 1
+            words[found.dead] = 2
+            words[found.stage == maintenance] = 3
+            words[found.stage == retired] = 4
+            names = ("active", "silent", "dead", "maintenance", "retired")
+            table = np.bincount(found.kind.astype(np.int64) * 5 + words, minlength=5 * len(found.kinds))
+            return {
+                kind: dict(zip(names, table[5 * k : 5 * k + 5].tolist(), strict=True))
+                for k, kind in enumerate(found.kinds)
+            }
+
+    # readings
+
+    def new(self, property: str) -> Rows:  # noqa: A002 - the contract's word
+        """Readings of a property that the last tick evaluated, by device and time; from memory, no database."""
+        found = self._hub.memory.fresh
+        keep = self._hub.memory.of_property(self._hub.registry.kinds.number(property))
+        r = found.readings
+        return Rows(r.device[keep], r.phenomenon_time[keep], r.value[keep], r.quality[keep])
+
+    def latest(self, property: str, devices: Ints | None = None) -> Rows:  # noqa: A002
+        """Latest reading of a property: of all devices that have one, or of those asked for, in their order.
+
+        Among those asked for, a device without a reading has value NaN and time ``latest.NEVER``.
+        """
+        with self._hub.store.lock:
+            registry, latest = self._hub.registry, self._hub.memory.latest
+            self._hub.memory.fit()
+            if devices is None:
+                rows, slot = registry.observers(property)
+                some = latest.t[slot] > NEVER
+                rows, slot = rows[some], slot[some]
+                return Rows(registry.device[rows], latest.t[slot], latest.value[slot], latest.quality[slot])
+            number = np.full(len(devices), registry.kinds.number(property), np.int16)
+            slot = registry.locate(np.asarray(devices, np.int64), number).slot
+            known = slot >= 0
+            at = slot[known]
+            t, value = np.full(len(slot), NEVER, np.int64), np.full(len(slot), np.nan)
+            quality = np.zeros(len(slot), np.uint8)
+            t[known], value[known], quality[known] = latest.t[at], latest.value[at], latest.quality[at]
+            return Rows(np.asarray(devices, np.int64), t, value, quality)
+
+    def latest_of(self, device: int) -> dict[str, tuple[int, float, int]]:
+        """Everything a device last said: property -> (time [ms], value, quality)."""
+        with self._hub.store.lock:
+            registry, latest = self._hub.registry, self._hub.memory.latest
+            self._hub.memory.fit()
+            row = registry.row(device)
+            if row < 0:
+                return {}
+            slot = int(registry.slot[row])
+            names = [one.name for one in registry.kinds.kinds[registry.kind[row]].properties]
+            return {
+                name: (int(latest.t[slot + i]), float(latest.value[slot + i]), int(latest.quality[slot + i]))
+                for i, name in enumerate(names)
+                if latest.t[slot + i] > NEVER
+            }
+
+    def raw(self, device: int, property: str, *, start: int, end: int) -> Rows:  # noqa: A002
+        """Every reading of one device's property with start <= phenomenon_time < end [ms], by time."""
+        found = self._ask(
+            "SELECT device, phenomenon_time, value, quality FROM observation WHERE device = ? AND property = ? "
+            "AND phenomenon_time >= ? AND phenomenon_time < ? ORDER BY phenomenon_time, sequence",
+            [device, self._number(property), start, end],
+        )
+        return _rows(found)
+
+    def series(
+        self, device: int, property: str, *, start: int, end: int, every_s: float | None = None  # noqa: A002
+    ) -> Series:
+        """A device's property over time, start <= phenomenon_time < end [ms], down-sampled to steps of ``every_s``
+        [s] counted from ``start``; without it each reading is a step of its own. Impossible values (quality RANGE)
+        are left out.
+
+        Raises:
+            UsageError: if ``every_s`` is not positive.
+        """
+        if every_s is not None and every_s < 0.001:
+            raise UsageError(f"every_s is {every_s}; steps last at least 0.001 s")
+        step = "phenomenon_time" if every_s is None else "? + ((phenomenon_time - ?) // ?) * ?"
+        width = round((every_s or 0) * 1000)
+        found = self._ask(
+            f"SELECT {step} AS t, count(*) AS count, min(value) AS min, avg(value) AS mean, max(value) AS max, "
+            "arg_max(value, (phenomenon_time, sequence)) AS last FROM observation "
+            "WHERE device = ? AND property = ? AND phenomenon_time >= ? AND phenomenon_time < ? "
+            "AND quality & 1 = 0 GROUP BY t ORDER BY t",
+            [*([] if every_s is None else [start, start, width, width]), device, self._number(property), start, end],
+        )
+        return Series(
+            t=np.asarray(found["t"], np.int64),
+            count=np.asarray(found["count"], np.int64),
+            min=np.asarray(found["min"], np.float64),
+            mean=np.asarray(found["mean"], np.float64),
+            max=np.asarray(found["max"], np.float64),
+            last=np.asarray(found["last"], np.float64),
+        )
+
+    def window(self, property: str, *, start: int, end: int, kind: str | None = None) -> Rows:  # noqa: A002
+        """All readings of a property with start <= phenomenon_time < end [ms], by device and time."""
+        found = self._ask(
+            "SELECT device, phenomenon_time, value, quality FROM observation WHERE property = ? "
+            "AND phenomenon_time >= ? AND phenomenon_time < ? ORDER BY device, phenomenon_time, sequence",
+            [self._number(property), start, end],
+        )
+        rows = _rows(found)
+        if kind is None or not len(rows):
+            return rows
+        with self._hub.store.lock:
+            registry = self._hub.registry
+            keep = registry.kind[registry.rows(rows.device)] == registry.kinds.kind_number(kind)
+        return Rows(rows.device[keep], rows.phenomenon_time[keep], rows.value[keep], rows.quality[keep])
+
+    def _number(self, name: str) -> int:
+        return self._hub.registry.kinds.number(name)
+
+    def _ask(self, statement: str, values: list[int | float | str]) -> dict[str, NDArray[np.generic]]:
+        self._hub.flush()
+        return dict(self._hub.observations.ask(statement, values))
+
+    # state
+
+    def ledger(self) -> Tally:
+        """Totals at the hub's door, by reason and by kind."""
+        return self._hub.ledger.totals()
+
+    def ahead(self) -> int:
+        """Readings the hub has beyond a gap of their node, so that the node still counts them in flight."""
+        with self._hub.store.lock:
+            return self._hub.registry.windows.ahead()
+
+    def shadow(self, device: int) -> Shadow:
+        """Wanted and reported settings of a device."""
+        return self._hub.shadows.get(device)
+
+    def stage(self, device: int) -> DeviceState:
+        """Where a device stands in its working life."""
+        return self._hub.lifecycle.stage(device)
+
+    def alarms(self) -> list[AlarmOpened]:
+        """Alarms that are open, oldest first."""
+        with self._hub.store.session() as session:
+            return open_alarms(session)
+
+    def rejected(self, *, limit: int = 100) -> list[Rejected]:
+        """Details of what was refused lately, newest first."""
+        with self._hub.store.session() as session:
+            rows = session.exec(select(RejectedRow).order_by(col(RejectedRow.id).desc()).limit(limit))
+            return [msgspec.convert(row.model_dump(exclude={"id"}), type=Rejected) for row in rows]
+
+    def digest(self) -> str:
+        """SHA-256 over all readings evaluated so far."""
+        return self._hub.digest()
+
+    def health(self) -> Health:
+        """How the hub is."""
+        return self._hub.health()
+
+
+def distance_m(lon_deg: Floats, lat_deg: Floats, *, lon: float, lat: float) -> Floats:
+    """Distance of each point from one [m], on a sphere, by the haversine formula."""
+    here, there = np.radians(lat), np.radians(lat_deg)
+    half = np.sin((there - here) / 2) ** 2
+    half = half + np.cos(here) * np.cos(there) * np.sin(np.radians(lon_deg - lon) / 2) ** 2
+    distance: Floats = 2 * EARTH_M * np.arcsin(np.sqrt(half))
+    return distance
+
+
+def _rows(found: dict[str, NDArray[np.generic]]) -> Rows:
+    return Rows(
+        np.asarray(found["device"], np.int64),
+        np.asarray(found["phenomenon_time"], np.int64),
+        np.asarray(found["value"], np.float64),
+        np.asarray(found["quality"], np.uint8),
+    )

@@ -1,0 +1,64 @@
+"""The journal: one row per commit of the intake, durable before anything is acknowledged.
+
+The column store follows it in large pieces (small commits cost it 4 ms each, a journal row 0.1 ms). An entry stays
+until the column store has its readings; after a crash what is left is taken up again, exactly once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import Connection, delete, insert, text
+from sqlmodel import col
+
+from datahub.store.session import Store
+from datahub.store.tables import InboxRow, JournalRow, RejectedRow
+
+REJECTED_KEPT = 10_000
+"""Rows of detail kept about rejected readings; older ones give way (the ledger keeps the counts)."""
+
+
+class Journal:
+    """Append, read again, and trim. ``last`` is the id of the newest entry."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        with store.lock, store.engine.begin() as connection:
+            row = connection.execute(text("SELECT max(id) FROM hub_journal")).one()
+            self.last = int(row[0] or 0)
+            row = connection.execute(text("SELECT max(journal) FROM hub_tick")).one()
+            self.last = max(self.last, int(row[0] or 0))
+
+    def append(
+        self,
+        connection: Connection,
+        *,
+        body: bytes | None,
+        rejected: Sequence[RejectedRow],
+        inbox: Sequence[bytes],
+    ) -> None:
+        """Add one entry (if there is a body) with the details and messages that came with it."""
+        if body is not None:
+            self.last += 1
+            connection.exec_driver_sql("INSERT INTO hub_journal (id, body) VALUES (?, ?)", (self.last, body))
+        if rejected:
+            rows = [row.model_dump(exclude={"id"}) for row in rejected]
+            connection.execute(insert(RejectedRow), rows)
+            connection.execute(
+                text("DELETE FROM hub_rejected WHERE id <= (SELECT max(id) FROM hub_rejected) - :n"),
+                {"n": REJECTED_KEPT},
+            )
+        if inbox:
+            connection.execute(insert(InboxRow), [{"body": one} for one in inbox])
+
+    def after(self, entry: int) -> Iterator[tuple[int, bytes]]:
+        """Entries above ``entry`` in order."""
+        with self._store.lock, self._store.engine.connect() as connection:
+            found = connection.exec_driver_sql("SELECT id, body FROM hub_journal WHERE id > ? ORDER BY id", (entry,))
+            for number, body in found:
+                yield int(number), bytes(body)
+
+    def trim(self, entry: int) -> None:
+        """Forget entries up to ``entry``: the column store has them."""
+        with self._store.lock, self._store.engine.begin() as connection:
+            connection.execute(delete(JournalRow).where(col(JournalRow.id) <= entry))

@@ -1,0 +1,154 @@
+"""The city's memory of readings: DuckDB, in columns.
+
+It follows the journal: what it holds always ends at a journal entry that has been evaluated, and it says at which
+(``progress``), in the same transaction. Rows lie in the order of evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from datahub.store.migrations import StoreRefused, refuse_unless
+
+FILE = "observations.duckdb"
+VERSION: Final = 1
+
+Columns: TypeAlias = Mapping[str, NDArray[np.generic]]
+
+#: Statements that bring a database of this version to the next.
+STEPS: Mapping[int, tuple[str, ...]] = {}
+
+TABLES = (
+    # held_s: how long the value had stood still when it was read [s]
+    "CREATE TABLE observation (device BIGINT NOT NULL, property SMALLINT NOT NULL, phenomenon_time BIGINT NOT NULL,"
+    " value DOUBLE NOT NULL, quality UTINYINT NOT NULL, sequence BIGINT NOT NULL, held_s INTEGER NOT NULL)",
+    "CREATE TABLE pack (node BIGINT NOT NULL, epoch BIGINT NOT NULL, first BIGINT NOT NULL, count BIGINT NOT NULL,"
+    " result_time BIGINT NOT NULL, arrived BIGINT NOT NULL)",
+    "CREATE TABLE progress (journal BIGINT NOT NULL, tick BIGINT NOT NULL, t BIGINT NOT NULL, ledger VARCHAR NOT NULL)",
+    "CREATE TABLE hub_schema (version INTEGER NOT NULL)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the column store follows: journal entry, tick, city time of that tick [ms], ledger totals (JSON)."""
+
+    journal: int
+    tick: int
+    t: int
+    ledger: bytes
+
+
+class Observations:
+    """The column store of one city.
+
+    Args:
+        directory: where the file lies; None keeps everything in memory.
+        memory_mb: what DuckDB may use for its buffers [MB].
+    """
+
+    def __init__(self, directory: Path | None, *, memory_mb: int = 128) -> None:
+        self._place = str(directory / FILE) if directory else "memory"
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "threads": 1,
+            "memory_limit": f"{memory_mb}MB",
+            "checkpoint_threshold": "64MB",
+        }
+        try:
+            self._connection = duckdb.connect(self._place if directory else ":memory:", config=settings)
+        except duckdb.Error as error:
+            raise StoreRefused(
+                f"{self._place} cannot be opened ({str(error).splitlines()[0]}); "
+                "end the process that uses it, or move it away"
+            ) from error
+        self._bring_up()
+
+    def _bring_up(self, *, version: int = VERSION, steps: Mapping[int, tuple[str, ...]] = STEPS) -> None:
+        run = self._connection.execute
+        names = {str(row[0]) for row in run("SELECT table_name FROM information_schema.tables").fetchall()}
+        if not names:
+            run("BEGIN")
+            for statement in TABLES:
+                run(statement)
+            run("INSERT INTO hub_schema VALUES (?)", [version])
+            run("COMMIT")
+            return
+        rows = run("SELECT version FROM hub_schema").fetchall() if "hub_schema" in names else []
+        if len(rows) != 1:
+            raise StoreRefused(f"{self._place} does not say which schema version it has; move it away")
+        found = int(rows[0][0])
+        refuse_unless(found, version=version, steps=tuple(steps), place=self._place)
+        for step in range(found, version):
+            run("BEGIN")
+            for statement in steps[step]:
+                run(statement)
+            run("UPDATE hub_schema SET version = ?", [step + 1])
+            run("COMMIT")
+
+    def append(self, *, observation: Columns, pack: Columns, progress: Progress) -> None:
+        """Add evaluated rows and say how far the store now follows, in one transaction.
+
+        numpy columns are scanned where they lie; no copy through Python objects.
+        """
+        run = self._connection.execute
+        run("BEGIN")
+        try:
+            if len(observation["device"]):
+                self._connection.register("new_rows", observation)
+                run("INSERT INTO observation SELECT * FROM new_rows")
+            if len(pack["node"]):
+                self._connection.register("new_packs", pack)
+                run("INSERT INTO pack SELECT * FROM new_packs")
+            values = [progress.journal, progress.tick, progress.t, progress.ledger.decode()]
+            run("INSERT INTO progress VALUES (?, ?, ?, ?)", values)
+            run("COMMIT")
+        except duckdb.Error:
+            run("ROLLBACK")
+            raise
+
+    def progress(self) -> Progress | None:
+        """How far the store follows; None if nothing was ever added."""
+        row = self._connection.execute("SELECT * FROM progress ORDER BY journal DESC, tick DESC LIMIT 1").fetchone()
+        return Progress(int(row[0]), int(row[1]), int(row[2]), str(row[3]).encode()) if row else None
+
+    def packs(self) -> Columns:
+        """Every delivered run of sequences, by node, epoch and first."""
+        return self.ask("SELECT * FROM pack ORDER BY node, epoch, first")
+
+    def scan(self, *, step: int = 1_000_000) -> Iterator[Columns]:
+        """All rows in the order of evaluation, in pieces."""
+        cursor = self._connection.cursor()
+        row = cursor.execute("SELECT max(rowid) FROM observation").fetchone()
+        last = -1 if row is None or row[0] is None else int(row[0])
+        for start in range(0, last + 1, step):
+            yield cursor.execute(
+                "SELECT * FROM observation WHERE rowid >= ? AND rowid < ?", [start, start + step]
+            ).fetchnumpy()
+
+    def ask(self, statement: str, values: list[int | float | str] | None = None) -> Columns:
+        """Answer of a query as numpy columns; safe from any thread."""
+        return self._connection.cursor().execute(statement, values or []).fetchnumpy()
+
+    def compact(self, pack: Columns) -> None:
+        """Replace the pack journal by the same windows told in fewer rows."""
+        run = self._connection.execute
+        run("BEGIN")
+        run("DELETE FROM pack")
+        if len(pack["node"]):
+            self._connection.register("new_packs", pack)
+            run("INSERT INTO pack SELECT * FROM new_packs")
+        run("DELETE FROM progress WHERE journal < (SELECT max(journal) FROM progress)")
+        run("COMMIT")
+
+    def close(self) -> None:
+        """Write what is in the log to its place and let go."""
+        self._connection.close()
+
+

@@ -1,0 +1,60 @@
+"""The transactional database: opened, brought up to date, and locked for one writer at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
+from sqlmodel import Session, create_engine
+
+from datahub.store.migrations import bring_up
+
+FILE = "city.sqlite"
+
+
+class Store:
+    """The city's transactional database, shared by hub and brain.
+
+    Args:
+        directory: where the file lies; None keeps everything in memory.
+        city: name of the city; a database of another city is refused.
+    """
+
+    def __init__(self, directory: Path | None, *, city: str) -> None:
+        self.engine = _engine(directory)
+        self.lock = threading.RLock()
+        bring_up(self.engine, city=city, place=str(directory / FILE) if directory else "memory")
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """One transaction: committed at the end, rolled back if anything is raised."""
+        with self.lock, Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.engine.dispose()
+
+
+def _engine(directory: Path | None) -> Engine:
+    arguments = {"check_same_thread": False}
+    if directory is None:
+        engine = create_engine("sqlite://", connect_args=arguments, poolclass=StaticPool)
+    else:
+        directory.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(f"sqlite:///{directory / FILE}", connect_args=arguments | {"timeout": 30})
+    event.listen(engine, "connect", _settings)
+    return engine
+
+
+def _settings(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    """Write-ahead log with a sync at every commit: what is acknowledged survives a power cut."""
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-8000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
