@@ -18,6 +18,7 @@ from sensors.world.power import Power
 from sensors.world.street import Street
 from sensors.world.sun import Sun
 from sensors.world.traffic import Traffic
+from sensors.world.water import Water
 from sensors.world.weather import Weather
 
 
@@ -38,7 +39,7 @@ class World:
 
     Attributes:
         now: city time [ms].
-        weather, sun, power, street, traffic: its rooms; each tells what is so at ``now``.
+        weather, sun, power, street, traffic, water: its rooms; each tells what is so at ``now``.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class World:
             traffic=self.traffic,
             start=start,
         )
-
+        self.water = Water(city.water, city.objects.get("meter_point"), seeds, start=start)
         self._pending = sorted(disturbances, key=lambda it: (it.at, it.kind, it.object))
 
     def advance(self, t: int) -> None:
@@ -85,6 +86,8 @@ class World:
             UsageError: if the kind is unknown or the object is not in the register.
         """
         match disturbance.kind:
+            case Breakage.MAIN_BURST:
+                self.water.burst(row_of(self.city.water.pipes, disturbance.object), hole_m2=disturbance.size)
             case Breakage.LAMP_FAILURE:
                 self.street.fail(row_of(self.city.objects["pole"], disturbance.object))
             case Breakage.FEEDER_FAILURE:
@@ -93,9 +96,13 @@ class World:
                 kinds = ", ".join(Breakage)
                 raise UsageError(f"disturbance '{disturbance.kind}' is unknown; take one of {kinds}")
 
+    def close(self) -> None:
+        """Give back what the engines hold."""
+        self.water.close()
+
     def _go(self, t: int) -> None:
         self.now = t
-        for room in (self.weather, self.sun, self.traffic, self.street):
+        for room in (self.weather, self.sun, self.traffic, self.street, self.water):
             room.advance(t)
 
 
