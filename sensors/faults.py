@@ -1,0 +1,135 @@
+"""What goes wrong with devices and their link: declared rates, and the spells in which single devices are faulty.
+
+A spell comes from the device's own code and the run's seed (``trait``), so it stays the same when the city is thinned
+out; what befalls single packs is drawn from the fleet's stream ``link``. What is in the hardware lives here; the
+truth of it goes to the judge alone.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datahub.contract.clock import DAY_MS, HOUR_MS
+from datahub.contract.errors import UsageError
+from datahub.contract.observations import Floats, Ints
+from sensors.chance import Seeds
+from sensors.world import trait
+
+YEAR_MS = 365.25 * DAY_MS
+#: Spells are laid out from this long before the start (some are under way when the run begins) to this long after it.
+BEFORE_MS, AFTER_MS = 90 * DAY_MS, 400 * DAY_MS
+
+
+def _rate(default: float, *, unit: str, source: str) -> float:
+    value: float = field(default=default, metadata={"unit": unit, "source": source})
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """How often what goes wrong. Every field carries its unit and source as metadata.
+
+    Attributes:
+        noise: what the declared noise of a reading is multiplied with.
+        stuck_year, stuck_h: how often one property of a device stands still, and for how long on average.
+        drift_year, drift_h: how often one property creeps away, and for how long on average until it is set right.
+        silent_year, silent_h: how often a device breaks and says nothing, and how long until it is replaced.
+        dropout: share of packs that never come to be (they take no sequence).
+        late, late_s, late_max_s: share of packs from which on a node has no link for a while; median and longest
+            while. What the node says meanwhile waits behind it.
+        duplicate: share of packs that arrive twice.
+        neglect: share of batteries that nobody replaces in time; they may be at any age.
+    """
+
+    noise: float = _rate(1.0, unit="1", source="as declared by the kind")
+    stuck_year: float = _rate(0.5, unit="1/a", source="unverified")
+    stuck_h: float = _rate(24.0, unit="h", source="unverified")
+    drift_year: float = _rate(0.3, unit="1/a", source="unverified")
+    drift_h: float = _rate(72.0, unit="h", source="unverified")
+    silent_year: float = _rate(0.3, unit="1/a", source="unverified")
+    silent_h: float = _rate(48.0, unit="h", source="unverified")
+    dropout: float = _rate(0.01, unit="1", source="domain.md 5: loss 0.3 / 1.5 / 5 % by coverage 80/15/5 %, G")
+    late: float = _rate(0.001, unit="1", source="unverified")
+    late_s: float = _rate(900.0, unit="s", source="unverified")
+    late_max_s: float = _rate(21_600.0, unit="s", source="unverified")
+    duplicate: float = _rate(0.002, unit="1", source="unverified (a confirmation lost on the way)")
+    neglect: float = _rate(0.02, unit="1", source="unverified")
+
+    @classmethod
+    def declared(cls, table: Mapping[str, float]) -> Self:
+        """The rates of a declaration; what it leaves out keeps its default.
+
+        Raises:
+            UsageError: if it names an unknown rate, or gives one a negative or impossible value.
+        """
+        known = [it.name for it in fields(cls)]
+        for name, value in table.items():
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                raise UsageError(f"fault rate '{name}' is unknown; {'did you mean ' + near[0] if near else known}")
+            top = 1.0 if name in ("dropout", "late", "duplicate", "neglect") else np.inf
+            if not 0 <= value <= top:
+                raise UsageError(f"fault rate {name} = {value} does not lie between 0 and {top:g}")
+        return cls(**table)
+
+
+#: Devices as their makers promise them.
+NO_FAULTS = Faults(noise=0, stuck_year=0, drift_year=0, silent_year=0, dropout=0, late=0, duplicate=0, neglect=0)
+
+
+@dataclass(slots=True, eq=False)
+class Spells:
+    """Stretches of time in which devices have one kind of fault, at most one each; in columns of length k.
+
+    Attributes:
+        row: row of the device in its fleet, ascending.
+        since, until: from when to when [ms].
+        property: which of its properties is faulty; -1: the whole device.
+        value: speed of a drift [unit/day]; of a stuck sensor what it shows, NaN until it has measured once.
+    """
+
+    row: Ints
+    since: Ints
+    until: Ints
+    property: Ints
+    value: Floats
+
+    @classmethod
+    def lay(cls, codes: Ints, *, name: tuple[str, ...], seeds: Seeds, rate: float, hours: float, start: int) -> Self:
+        """Spells of devices with ``codes`` [rate per device and year, mean length in hours], around ``start`` [ms]."""
+        if rate <= 0 or not len(codes):
+            return cls._of(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64))
+        wait = -np.log(trait.uniform(codes, trait.salt(seeds, *name, "since"))) / rate * YEAR_MS
+        row = np.flatnonzero(wait < BEFORE_MS + AFTER_MS)
+        since = start - BEFORE_MS + wait[row].astype(np.int64)
+        length = -np.log(trait.uniform(codes[row], trait.salt(seeds, *name, "length"))) * hours * HOUR_MS
+        until = since + np.maximum(HOUR_MS, length.astype(np.int64))
+        open_ = until > start
+        return cls._of(row[open_], since[open_], until[open_])
+
+    @classmethod
+    def _of(cls, row: Ints, since: Ints, until: Ints) -> Self:
+        return cls(row, since, until, np.full(len(row), -1, np.int64), np.full(len(row), np.nan))
+
+    def at(self, t: int) -> NDArray[np.intp]:
+        """Which spells are in force at ``t`` [ms]."""
+        return np.flatnonzero((self.since <= t) & (t < self.until))
+
+    def among(self, rows: Ints) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Which of these devices ever have a spell: their places in ``rows``, and the spell of each."""
+        if not len(self.row):
+            return np.zeros(0, np.intp), np.zeros(0, np.intp)
+        near = np.minimum(np.searchsorted(self.row, rows), len(self.row) - 1)
+        places = np.flatnonzero(self.row[near] == rows)
+        return places, near[places]
+
+    def choose(self, keys: Ints, salt: int, properties: Ints) -> Floats:
+        """Put each spell on one of ``properties``; returns a second draw in (0, 1) for each."""
+        self.property = properties[(trait.uniform(keys, salt) * len(properties)).astype(np.int64)]
+        return trait.uniform(keys, salt + 1)

@@ -1,0 +1,242 @@
+"""A fleet: all devices of one kind in columns, measured and packed by one call for those that are due.
+
+Time goes in whole minutes. Each node reports at a minute of its own (from its code, so the load is even and a thinned
+city keeps it), its devices measure at the same minute of each sampling period. Nothing here is made per reading.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datahub.contract.clock import MINUTE_MS, SECOND_MS
+from datahub.contract.messages import Up
+from datahub.contract.observations import Floats, Ints, ObservationBatch, concatenate
+from sensors.chance import Seeds
+from sensors.faults import Faults
+from sensors.gateway import Nodes, Rows
+from sensors.hardware import Hardware
+from sensors.kind import BATTERY, UNSEEN, Kind, Sites
+from sensors.outbox import Outbox
+from sensors.world import trait
+
+if TYPE_CHECKING:
+    from sensors.world.world import World
+
+MINUTE_S, HOUR_MIN = 60, 60
+
+
+class Slots:
+    """Which rows are due at which minute: those with one period share a wheel, each row has its place on it."""
+
+    def __init__(self, period: Rows, phase: Rows, by: Rows) -> None:
+        self._wheels: list[tuple[int, Rows, Ints]] = []
+        for turn in np.unique(period).tolist():
+            rows = np.flatnonzero(period == turn)
+            order = rows[np.lexsort((rows, by[rows], phase[rows] % turn))].astype(np.int32)
+            bounds = np.searchsorted(phase[order] % turn, np.arange(turn + 1)).astype(np.int64)
+            self._wheels.append((turn, order, bounds))
+
+    def at(self, minute: int) -> Ints:
+        """Rows due at a minute, grouped by sender."""
+        parts = []
+        for turn, order, bounds in self._wheels:
+            place = minute % turn
+            if bounds[place] < bounds[place + 1]:
+                parts.append(order[bounds[place] : bounds[place + 1]])
+        return np.concatenate(parts).astype(np.int64) if parts else np.zeros(0, np.int64)
+
+
+class Fleet:
+    """All devices of one kind.
+
+    Attributes:
+        kind, sites: what they are and where.
+        nodes: who speaks for them.
+        outbox: what they have said and nobody acknowledged.
+        hardware: how they err.
+        muted: readings that never came to be, by dropouts (counted for the judge).
+    """
+
+    def __init__(
+        self, kind: Kind, sites: Sites, *, seeds: Seeds, faults: Faults, start: int, resend_s: float = 600.0
+    ) -> None:
+        self.kind, self.sites, self.faults, self.start = kind, sites, faults, start
+        self.nodes = Nodes(kind, sites, epoch=start)
+        self.outbox = Outbox(self.nodes, resend_s=resend_s)
+        self.hardware = Hardware(kind, sites.device, seeds=seeds, faults=faults, start=start)
+        self.muted = 0
+        self._link = seeds.rng("field", kind.name, "link")
+        self._battery = kind.descriptor.properties[-1].name == BATTERY
+        self._last_state: Ints = np.full(len(sites) if kind.watch else 0, UNSEEN, np.int64)
+        self._lay_slots(seeds)
+        if kind.unpowered_silent:
+            first = np.unique(self.nodes.of, return_index=True)[1]
+            self._feeder: Ints = np.asarray(sites.columns[kind.behind], np.int64)[first]
+
+    def _lay_slots(self, seeds: Seeds) -> None:
+        kind, of = self.kind, self.nodes.of
+        report_s = kind.pace(self.sites) if kind.pace else np.full(len(self.sites), kind.report_s, np.int64)
+        period = self._period = (report_s // MINUTE_S).astype(np.int32)
+        draw = trait.uniform(self.nodes.code, trait.salt(seeds, "field", kind.name, "phase"))
+        phase = self._phase = (draw[of] * period).astype(np.int32)
+        self._reports = Slots(period, phase, of)
+        step = kind.sample_s // MINUTE_S
+        self._kept: Floats | None = None
+        if not kind.frozen and (period > step).any():
+            cells = int(period.max()) // step
+            self._kept = np.full((len(self.sites), cells, len(kind.accuracy)), np.nan)
+            self._cells: NDArray[np.int32] = period // step
+            self._samples = Slots(np.full(len(self.sites), step, np.int32), phase % step, of)
+
+    def __len__(self) -> int:
+        return len(self.sites)
+
+    def tick(self, world: World, t: int) -> list[Up]:
+        """What goes up at the whole minute ``t`` [ms]; ``world`` stands at ``t``."""
+        minute = t // MINUTE_MS
+        messages = self.follow_power(world, t)
+        if self._kept is not None:
+            self._sample(world, minute)
+        due = self._reports.at(minute)
+        parts = self.outbox.take(t)
+        if len(due):
+            parts += self._report(world, due, t)
+        if self.kind.watch is not None:
+            parts += self._look(world, due, t)
+        parts = [batch for batch in parts if batch.packs]
+        return [*messages, concatenate(parts)] if parts else messages
+
+    def _sample(self, world: World, minute: int) -> None:
+        """Devices whose sampling is due measure and keep the value until they report."""
+        rows = self._samples.at(minute)
+        if len(rows) and self._kept is not None:
+            values = self._measured(world, rows, np.array([minute * MINUTE_MS]))
+            values[~self.hardware.awake(rows, minute * MINUTE_MS)] = np.nan
+            self._kept[rows, self._cell(rows, minute)] = values[:, 0]
+
+    def _cell(self, rows: Ints, minute: int) -> Ints:
+        step = self.kind.sample_s // MINUTE_S
+        return np.asarray((minute - self._phase[rows]) // step % self._cells[rows], np.int64)
+
+    def _measured(self, world: World, rows: Ints, times: Ints) -> Floats:
+        """Readings (d, s, p) of devices ``rows`` at ``times``, with all their errors, not yet rounded."""
+        sites = self.sites.take(rows)
+        truth = np.stack([self.kind.measure(world, sites, time) for time in times.tolist()], axis=1)
+        return self.hardware.read(truth, rows, times)
+
+    def _report(self, world: World, due: Ints, t: int) -> list[ObservationBatch]:
+        """Devices whose report is due say what they have, as far as they can."""
+        if self.kind.frozen:
+            step_ms = self.kind.sample_s * SECOND_MS
+            times = t - t % step_ms + step_ms * np.arange(1 - self.kind.report_s // self.kind.sample_s, 1)
+            values = self._measured(world, due, times)
+        elif self._kept is not None:
+            values, times = self._collect(due, t)
+        else:
+            times = np.array([t])
+            values = self._measured(world, due, times)
+        if self._battery:
+            values = self._with_battery(values, due, t)
+        can = self.hardware.awake(due, t) & self.nodes.powered[self.nodes.of[due]]
+        values[~can] = np.nan
+        return self._send(values, due, times, t=t)
+
+    def _collect(self, due: Ints, t: int) -> tuple[Floats, Ints]:
+        """What devices have kept since their last report, oldest first, (d, s, p), and when that was."""
+        assert self._kept is not None
+        minute, cells = t // MINUTE_MS, self._cells[due][:, None]
+        back = np.arange(self._kept.shape[1] - 1, -1, -1)
+        place = (self._cell(due, minute)[:, None] - back) % cells
+        values = self._kept[due[:, None], place]
+        values[back >= cells] = np.nan
+        self._kept[due] = np.nan
+        return values, t - back * self.kind.sample_s * SECOND_MS
+
+    def _with_battery(self, values: Floats, due: Ints, t: int) -> Floats:
+        """The battery's voltage beside each device's last measurement, at most once an hour: (d, s, p + 1)."""
+        hourly = (self._period[due] >= HOUR_MIN) | ((t // MINUTE_MS - self._phase[due]) % HOUR_MIN == 0)
+        column = np.full((*values.shape[:2], 1), np.nan)
+        column[:, -1, 0] = np.where(hourly, self.hardware.voltage_v(due, t), np.nan)
+        return np.concatenate((values, column), axis=2)
+
+    def _look(self, world: World, due: Ints, t: int) -> list[ObservationBatch]:
+        """Devices that watch for something speak at once when they see it."""
+        assert self.kind.watch is not None
+        truth = self.kind.measure(world, self.sites, t)
+        state = self.kind.watch(self.hardware.lasting(truth, np.arange(len(truth))), self._last_state)
+        changed = (state != self._last_state) & (self._last_state != UNSEEN)
+        self._last_state = state
+        if self._kept is None:
+            changed[due] = False
+        rows = np.flatnonzero(changed)
+        rows = rows[self.hardware.awake(rows, t) & self.nodes.powered[self.nodes.of[rows]]]
+        if not len(rows):
+            return []
+        times = np.array([t])
+        values = self.hardware.read(truth[rows][:, None], rows, times)
+        if self._battery:
+            values = np.concatenate((values, np.full((len(rows), 1, 1), np.nan)), axis=2)
+        batch, of = self._pack(values, rows, times, t=t)
+        return [self.outbox.lay(batch, of, t)]
+
+    def _send(self, values: Floats, rows: Ints, times: Ints, *, t: int) -> list[ObservationBatch]:
+        """Pack readings (d, s, q) and give them to the link, with what can happen to packs there."""
+        of = self.nodes.of[rows]
+        senders = of[np.flatnonzero(np.diff(of, prepend=-1))]
+        drop, late, double = self._link.random((3, len(senders)))
+        if (dropped := senders[drop < self.faults.dropout]).size:
+            mute = np.isin(of, dropped)
+            self.muted += int(np.isfinite(values[mute]).sum())
+            values[mute] = np.nan
+        cut = senders[(late < self.faults.late) & self.outbox.linked(senders, t)]
+        away_s = self.faults.late_s * np.exp(self._link.standard_normal(len(cut)))
+        away_s = np.clip(away_s, MINUTE_S, max(MINUTE_S, self.faults.late_max_s))
+        self.outbox.lose_link(cut, t + (away_s * SECOND_MS).astype(np.int64))
+        batch, spoke = self._pack(values, rows, times, t=t)
+        now = self.outbox.lay(batch, spoke, t)
+        twice = now.select(np.isin(now.node, self.nodes.code[senders[double < self.faults.duplicate]]))
+        return [now, twice] if twice.packs else [now]
+
+    def _pack(self, values: Floats, rows: Ints, times: Ints, *, t: int) -> tuple[ObservationBatch, NDArray[np.intp]]:
+        """One pack for each node with something to say: values (d, s, q) of devices grouped by node; NaN is nothing."""
+        shown = self.hardware.round(values)
+        keep = np.isfinite(shown)
+        flat = np.flatnonzero(keep)
+        _, samples, width = shown.shape
+        each = np.count_nonzero(keep.reshape(len(rows), -1), axis=1)
+        of = self.nodes.of[rows]
+        first = np.flatnonzero(np.diff(of, prepend=-1))
+        counts = np.add.reduceat(each, first)
+        cell = flat % (samples * width)
+        columns = (
+            np.repeat(self.sites.device[rows], each),
+            (cell % width).astype(np.int16),
+            times[cell // width],
+            shown.reshape(-1)[flat],
+        )
+        some = counts > 0
+        spoke = of[first][some].astype(np.intp)
+        return self.nodes.pack(spoke, counts[some], t=t, columns=columns), spoke
+
+    def follow_power(self, world: World, t: int) -> list[Up]:
+        """Nodes whose feeder has lost its power fall silent; those that have it back begin a new epoch."""
+        if not self.kind.unpowered_silent:
+            return []
+        energised = world.power.energised(self._feeder)
+        messages: list[Up] = []
+        if (off := np.flatnonzero(self.nodes.powered & ~energised)).size:
+            messages += self.nodes.switch_off(off)
+        if (on := np.flatnonzero(~self.nodes.powered & energised)).size:
+            self.outbox.begin_epoch(on)
+            messages.append(self.nodes.switch_on(on, t))
+        return messages
+
+    def acts(self, row: int, t: int) -> bool:
+        """Whether a device can take an order at ``t``: awake, and its node has power and a link."""
+        rows = np.array([row])
+        of = self.nodes.of[rows]
+        there = self.hardware.awake(rows, t) & self.nodes.powered[of] & self.outbox.linked(of, t)
+        return bool(there[0])

@@ -1,0 +1,166 @@
+"""What the nodes of one fleet have published and the hub has not yet acknowledged.
+
+A pack stays here until the hub's watermark has passed its last reading, whatever happens on the way. While a node has
+no link (a late pack), all that it says waits here in its order, so a watermark never jumps over a gap. In flight is
+what lies here; published is what has ever been laid here; each reading counts once, however often it is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datahub.contract.clock import HOUR_MS, MINUTE_MS, SECOND_MS
+from datahub.contract.messages import Watermarks
+from datahub.contract.observations import Ints, ObservationBatch, concatenate
+from sensors.gateway import Nodes, Rows
+
+#: How long a pack waits on when its node has a link again but no power [ms].
+WITHOUT_POWER_MS = 10 * MINUTE_MS
+#: Longest time between two attempts [ms].
+LONGEST_MS = 6 * HOUR_MS
+
+
+@dataclass(slots=True, eq=False)
+class Sent:
+    """Packs that went up together.
+
+    Attributes:
+        of: row of each pack's node.
+        last: each pack's last sequence.
+        waits: whether each still waits for its acknowledgement.
+        again: when they go up once more [ms].
+        patience: how long they wait then [ms].
+    """
+
+    batch: ObservationBatch
+    of: Rows
+    last: Ints
+    waits: NDArray[np.bool_]
+    again: int
+    patience: int
+
+
+class Outbox:
+    """Packs of one fleet on their way, in columns.
+
+    Attributes:
+        published: readings laid in so far.
+        acknowledged: readings that the hub's watermarks have passed.
+        resend_ms: a pack not acknowledged for so long goes up again [ms of city time], then after twice as long
+            and so on, at most ``LONGEST_MS``.
+    """
+
+    def __init__(self, nodes: Nodes, *, resend_s: float = 600.0) -> None:
+        self.published = self.acknowledged = 0
+        self.resend_ms = round(resend_s * SECOND_MS)
+        self._nodes = nodes
+        self._sent: list[Sent] = []
+        self._held: dict[int, list[ObservationBatch]] = {}
+        self._no_link_until: Ints = np.zeros(len(nodes), np.int64)
+        self._passed: Ints = np.full(len(nodes), -1, np.int64)
+        self._earlier: dict[tuple[int, int], int] = {}
+
+    def lay(self, batch: ObservationBatch, of: Rows, t: int) -> ObservationBatch:
+        """Keep new packs; returns those that go up now (of nodes that have a link)."""
+        self.published += len(batch)
+        until = self._no_link_until[of]
+        held = until > t
+        if not held.any():
+            self._keep(batch, of, t)
+            return batch
+        for release in np.unique(until[held]).tolist():
+            self._held.setdefault(release, []).append(batch.select(until == release))
+        now = batch.select(~held)
+        self._keep(now, of[~held], t)
+        return now
+
+    def lose_link(self, of: Rows, until: Ints) -> None:
+        """These nodes (rows) have no link until then [ms, rounded up to the minute]; who has none already waits on."""
+        whole = -(-until // MINUTE_MS) * MINUTE_MS
+        self._no_link_until[of] = np.maximum(self._no_link_until[of], whole)
+
+    def linked(self, of: Rows, t: int) -> NDArray[np.bool_]:
+        """Which nodes have a link at ``t``."""
+        return self._no_link_until[of] <= t
+
+    def take(self, t: int) -> list[ObservationBatch]:
+        """What goes up at ``t`` besides new packs: what waited for its node's link, then what nobody acknowledged."""
+        batches = [batch for release in sorted(self._held) if release <= t for batch in self._held.pop(release)]
+        again = self.resend(t, overdue=True)
+        if not batches:
+            return again
+        batch = concatenate(batches)
+        of, _ = self._nodes.rows(batch.node)
+        dark = ~self._nodes.powered[of]
+        if dark.any():
+            self._held.setdefault(t + WITHOUT_POWER_MS, []).append(batch.select(dark))
+            batch, of = batch.select(~dark), of[~dark]
+        self._keep(batch, of, t)
+        return [*again, batch] if batch.packs else again
+
+    def resend(self, t: int, *, overdue: bool = False, nodes: Ints | None = None) -> list[ObservationBatch]:
+        """Packs (of ``nodes``, codes; None: all) that wait, or have waited too long; they go up once more."""
+        up: list[ObservationBatch] = []
+        kept: list[Sent] = []
+        for it in self._sent:
+            if overdue and it.again > t:
+                kept.append(it)
+                continue
+            chosen = it.waits & self._nodes.powered[it.of]
+            if nodes is not None:
+                chosen &= np.isin(it.batch.node, nodes)
+            rest = it.waits & ~chosen
+            patience = min(LONGEST_MS, 2 * it.patience)
+            for part, again in ((rest, t + it.patience), (chosen, t + patience)):
+                if part.any():
+                    batch, waits = it.batch.select(part), np.ones(int(part.sum()), np.bool_)
+                    kept.append(Sent(batch, it.of[part], it.last[part], waits, again, patience))
+            if chosen.any():
+                up.append(it.batch.select(chosen))
+        self._sent = kept
+        return up
+
+    def acknowledge(self, marks: Watermarks) -> None:
+        """The hub has everything up to these; marks of other fleets' nodes are not ours."""
+        of, ours = self._nodes.rows(marks.node)
+        if not ours.any():
+            return
+        of, epoch, sequence = of[ours], marks.epoch[ours], marks.sequence[ours]
+        current = epoch == self._nodes.epoch[of]
+        np.maximum.at(self._passed, of[current], sequence[current])
+        for node, when, mark in zip(of[~current], epoch[~current], sequence[~current], strict=True):
+            key = (int(node), int(when))
+            self._earlier[key] = max(int(mark), self._earlier.get(key, -1))
+        self._sent = [it for it in self._sent if self._still_waits(it)]
+
+    def begin_epoch(self, of: Rows) -> None:
+        """These nodes (rows) number anew; call it before their epoch changes."""
+        for node in of.tolist():
+            self._earlier[node, int(self._nodes.epoch[node])] = int(self._passed[node])
+        self._passed[of] = -1
+
+    @property
+    def in_flight(self) -> int:
+        """Readings published and not yet acknowledged."""
+        waiting = sum(int(it.batch.counts[it.waits].sum()) for it in self._sent)
+        return waiting + sum(len(batch) for batches in self._held.values() for batch in batches)
+
+    def _keep(self, batch: ObservationBatch, of: Rows, t: int) -> None:
+        if batch.packs:
+            last = batch.first + batch.counts - 1
+            self._sent.append(Sent(batch, of, last, np.ones(batch.packs, np.bool_), t + self.resend_ms, self.resend_ms))
+
+    def _still_waits(self, it: Sent) -> bool:
+        passed = it.last <= self._passed[it.of]
+        now = it.batch.epoch == self._nodes.epoch[it.of]
+        if not now.all():
+            for place in np.flatnonzero(~now):
+                key = (int(it.of[place]), int(it.batch.epoch[place]))
+                passed[place] = it.last[place] <= self._earlier.get(key, -1)
+        gone = it.waits & passed
+        self.acknowledged += int(it.batch.counts[gone].sum())
+        it.waits &= ~passed
+        return bool(it.waits.any())
