@@ -76,7 +76,14 @@ class Commands:
             self._sent = set(session.exec(open_).all())
 
     def order(
-        self, device: int, name: str, *, arguments: Mapping[str, float], t: int, expires: int, id: str  # noqa: A002
+        self,
+        device: int,
+        name: str,
+        *,
+        arguments: Mapping[str, float],
+        t: int,
+        expires: int,
+        id: str,  # noqa: A002
     ) -> CommandStatus:
         """Tell a device to act. The same id again changes nothing and returns what is known of it.
 
@@ -130,7 +137,10 @@ class Commands:
         version = self._shadows.desire(device, state, t=t)
         self._send(
             Desired(
-                node=int(self._registry.node[row]), device=device, version=version, state=self._shadows.get(device).desired
+                node=int(self._registry.node[row]),
+                device=device,
+                version=version,
+                state=self._shadows.get(device).desired,
             )
         )
         return version

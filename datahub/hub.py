@@ -17,7 +17,7 @@ from sqlmodel import Session, delete, select
 
 from datahub.commands import Commands
 from datahub.contract.codes import Reason
-from datahub.contract.messages import Ack, BirthBatch, Command, Death, Desired, Marker, Rebirth, Reported
+from datahub.contract.messages import Ack, BirthBatch, Death, Desired, Marker, Rebirth, Reported
 from datahub.contract.topics import Topics
 from datahub.contract.wire import join_births
 from datahub.devices.alarms import Alarms
@@ -194,9 +194,7 @@ class Hub:
             looked = self._looked != t // ROUND_MS
             self._looked = t // ROUND_MS
             with self.store.session() as session:
-                events: list[HubEvent] = [
-                    DevicesBorn(t, kind, count) for kind, count in _births(notes)
-                ]
+                events: list[HubEvent] = [DevicesBorn(t, kind, count) for kind, count in _births(notes)]
                 self._bury(session, [note for note in notes if isinstance(note, Death)])
                 events += self._alarms.cross(session, crossings)
                 if looked:

@@ -35,8 +35,11 @@ EARTH_M = 6_371_008.8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Devices:
-    """Devices in columns of length n, by code. ``kind`` indexes ``kinds``, ``stage`` indexes ``stages``;
-    ``silent`` and ``dead`` are those of its node, ``heard`` when that last spoke [ms; its own clock]."""
+    """Devices in columns of length n, by code.
+
+    ``kind`` indexes ``kinds``, ``stage`` indexes ``stages``; ``silent`` and ``dead`` are those of its node, ``heard``
+    when that last spoke [ms; its own clock].
+    """
 
     kinds: tuple[str, ...]
     stages: tuple[DeviceState, ...]
@@ -57,8 +60,10 @@ class Devices:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Readings of one property in columns of length n: device code, when it was so [ms], value [unit of the
-    property's name], quality bits (``codes.Quality``, 0 good)."""
+    """Readings of one property in columns of length n.
+
+    Device code, when it was so [ms], value [unit in the property's name], quality bits (``codes.Quality``; 0 good).
+    """
 
     device: Ints
     phenomenon_time: Ints
@@ -76,8 +81,10 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """One device's property in equal steps: start of each step that has a reading [ms], how many, and their
-    least, mean, greatest and last value."""
+    """One device's property in equal steps: those that have a reading.
+
+    Start of the step [ms], how many readings, and their least, mean, greatest and last value.
+    """
 
     t: Ints
     count: Ints
@@ -91,8 +98,11 @@ class Series:
 
 
 class Health(msgspec.Struct, frozen=True):
-    """How the hub is. Times in ms of city time; ``waiting``: readings no tick has seen, ``unwritten``: evaluated and
-    not in the column store yet (both durable in the journal)."""
+    """How the hub is. Times in ms of city time.
+
+    ``waiting``: readings that no tick has seen; ``unwritten``: those and packs that are evaluated and not in the column
+    store yet. Both are durable in the journal.
+    """
 
     now: int | None
     tick: int
@@ -259,11 +269,18 @@ class Queries:
         return _rows(found)
 
     def series(
-        self, device: int, property: str, *, start: int, end: int, every_s: float | None = None  # noqa: A002
+        self,
+        device: int,
+        property: str,  # noqa: A002
+        *,
+        start: int,
+        end: int,
+        every_s: float | None = None,
     ) -> Series:
-        """A device's property over time, start <= phenomenon_time < end [ms], down-sampled to steps of ``every_s``
-        [s] counted from ``start``; without it each reading is a step of its own. Impossible values (quality RANGE)
-        are left out.
+        """A device's property over time, start <= phenomenon_time < end [ms], down-sampled.
+
+        Steps last ``every_s`` [s] and are counted from ``start``; without it each reading is a step of its own.
+        Impossible values (quality RANGE) are left out.
 
         Raises:
             UsageError: if ``every_s`` is not positive.

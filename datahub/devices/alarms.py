@@ -53,7 +53,7 @@ class Alarms:
                     device=one.device,
                     property=limit.property,
                     value=one.value,
-                    limit=limit.limit,
+                    limit=limit.limit(),
                     fault=limit.fault,
                 )
                 self.watch.open[one.slot] = opened.id
@@ -62,14 +62,23 @@ class Alarms:
                 said.append(_close(session, self.watch.open.pop(one.slot), t=one.t, device=one.device))
         return said
 
-    def silence(self, session: Session, nodes: Nodes, *, fell: Ints, rose: Ints, t: int) -> list[AlarmOpened | AlarmClosed]:
+    def silence(
+        self, session: Session, nodes: Nodes, *, fell: Ints, rose: Ints, t: int
+    ) -> list[AlarmOpened | AlarmClosed]:
         """Tell the owner of nodes that fell silent, and of those that speak again."""
         said: list[AlarmOpened | AlarmClosed] = []
         for row in fell.tolist():
             node, quiet_s = int(nodes.node[row]), (t - int(nodes.heard[row])) / 1000
             limit_s = int(nodes.report_ms[row]) / 1000
             opened = AlarmOpened(
-                t=t, id=f"{SILENT}:{node}:{t}", kind=SILENT, device=node, property="", value=quiet_s, limit=limit_s, fault=True
+                t=t,
+                id=f"{SILENT}:{node}:{t}",
+                kind=SILENT,
+                device=node,
+                property="",
+                value=quiet_s,
+                limit=limit_s,
+                fault=True,
             )
             self.silent[node] = opened.id
             said.append(_open(session, opened))
@@ -84,9 +93,7 @@ class Alarms:
 def open_alarms(session: Session) -> list[AlarmOpened]:
     """All that is in alarm now, oldest first."""
     rows = session.exec(select(AlarmRow).where(AlarmRow.cleared == 0).order_by(col(AlarmRow.raised), col(AlarmRow.id)))
-    return [
-        AlarmOpened(r.raised, r.id, r.kind, r.device, r.property, r.value, r.limit, r.fault) for r in rows
-    ]
+    return [AlarmOpened(r.raised, r.id, r.kind, r.device, r.property, r.value, r.limit, r.fault) for r in rows]
 
 
 def _open(session: Session, said: AlarmOpened) -> AlarmOpened:

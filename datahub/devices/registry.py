@@ -180,9 +180,7 @@ class Registry:
             return births
         columns = (births.node, births.epoch, births.device, births.object, births.lon, births.lat)
         node, epoch, device, thing, lon, lat = (column[keep] for column in columns)
-        return BirthBatch(
-            kind=births.kind, node=node, epoch=epoch, device=device, object=thing, lon=lon, lat=lat
-        )
+        return BirthBatch(kind=births.kind, node=node, epoch=epoch, device=device, object=thing, lon=lon, lat=lat)
 
     def _admit_devices(self, births: Sequence[BirthBatch]) -> None:
         number = [self.kinds.kind_number(batch.kind.name) for batch in births]

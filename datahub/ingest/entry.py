@@ -75,7 +75,8 @@ class _Head(msgspec.Struct, frozen=True, array_like=True):
 
 def no_readings() -> Readings:
     """Nothing to keep."""
-    return Readings(*(np.zeros(0, dtype) for _, dtype in _ROWS))
+    ints = np.zeros(0, np.int64)
+    return Readings(ints, np.zeros(0, np.int16), ints, np.zeros(0), np.zeros(0, np.uint8), ints)
 
 
 def no_packs() -> Packs:
@@ -89,7 +90,14 @@ def join_readings(parts: Sequence[Readings]) -> Readings:
         return parts[0]
     if not parts:
         return no_readings()
-    return Readings(*(np.concatenate([getattr(part, name) for part in parts]) for name, _ in _ROWS))
+    return Readings(
+        np.concatenate([part.device for part in parts]),
+        np.concatenate([part.property for part in parts]),
+        np.concatenate([part.phenomenon_time for part in parts]),
+        np.concatenate([part.value for part in parts]),
+        np.concatenate([part.quality for part in parts]),
+        np.concatenate([part.sequence for part in parts]),
+    )
 
 
 def join_packs(parts: Sequence[Packs]) -> Packs:
@@ -115,7 +123,9 @@ def from_bytes(body: bytes) -> Entry:
         StoreRefused: if the bytes have another form than this program writes.
     """
     if not body or body[0] != FORM:
-        raise StoreRefused(f"journal entry has form {body[:1].hex() or 'none'}, this program reads form {FORM:02x} only")
+        raise StoreRefused(
+            f"journal entry has form {body[:1].hex() or 'none'}, this program reads form {FORM:02x} only"
+        )
     size = int.from_bytes(body[1:5], "little")
     head = msgspec.json.decode(body[5 : 5 + size], type=_Head)
     at = 5 + size

@@ -63,7 +63,8 @@ class Latest:
 
         Args:
             readings: those since the last evaluation, in any order.
-            slot, rule: slot of each, and the number of its property within all kinds.
+            slot: slot of each.
+            rule: number of the property of each within all kinds.
             kinds: what can stand still how long and change how fast.
             t: city time of this evaluation [ms].
         """
@@ -127,7 +128,12 @@ class Latest:
 
 def _take(r: Readings, order: Ints) -> Readings:
     return Readings(
-        r.device[order], r.property[order], r.phenomenon_time[order], r.value[order], r.quality[order], r.sequence[order]
+        r.device[order],
+        r.property[order],
+        r.phenomenon_time[order],
+        r.value[order],
+        r.quality[order],
+        r.sequence[order],
     )
 
 

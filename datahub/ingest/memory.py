@@ -126,7 +126,7 @@ class Memory:
         """Digest of all before and these readings: device, property (by name), time and value of each, in order."""
         link = hashlib.sha256(self.digest)
         for column in (r.device, self._salt[r.property], r.phenomenon_time, r.value):
-            link.update(np.ascontiguousarray(column))
+            link.update(np.ascontiguousarray(column).data)
         return link.digest()
 
     def unload(self) -> tuple[Columns, Columns]:
@@ -137,7 +137,7 @@ class Memory:
         held = np.concatenate([one.held_s for one in found]) if found else np.zeros(0, np.int32)
         p = join_packs([one for one, _ in packs])
         arrived = np.repeat(np.array([t for _, t in packs], np.int64), [len(one) for one, _ in packs])
-        observation = {
+        observation: Columns = {
             "device": r.device,
             "property": r.property,
             "phenomenon_time": r.phenomenon_time,
@@ -146,7 +146,7 @@ class Memory:
             "sequence": r.sequence,
             "held_s": held,
         }
-        pack = {
+        pack: Columns = {
             "node": p.node,
             "epoch": p.epoch,
             "first": p.first,

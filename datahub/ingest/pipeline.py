@@ -53,7 +53,9 @@ def take(
     details = [_detail(one.reason, now=now, node=one.node, detail=one.detail) for one in refused[:DETAIL_ROWS]]
     arrived = now or 0
     if not batches:
-        return Taken(Entry(arrived, no_readings(), no_packs(), tally), np.zeros(0, np.int64), no_watermarks(), (), details)
+        return Taken(
+            Entry(arrived, no_readings(), no_packs(), tally), np.zeros(0, np.int64), no_watermarks(), (), details
+        )
     batch = concatenate(batches)
     tally.received += len(batch)
     row = registry.nodes.rows(batch.node)

@@ -112,5 +112,3 @@ def _replay(
         at_tick = ledger.totals()
         tick = next(left, None)
     return at_tick
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -12,7 +12,6 @@ import numpy as np
 
 from datahub.contract.codes import Quality
 from datahub.contract.errors import DeclarationError
-from datahub.contract.observations import Floats, Ints
 from datahub.devices.registry import Kinds
 
 if TYPE_CHECKING:
@@ -34,12 +33,11 @@ class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zh: str
     en: str
     source: str
-    date: datetime.date
+    date: dt.date
     unverified: bool
     above: float | None = None
     below: float | None = None
 
-    @property
     def limit(self) -> float:
         """The value beyond which it is an alarm."""
         return self.above if self.above is not None else self.below or 0.0
@@ -77,7 +75,7 @@ def load(text: str | None = None, *, file: str = FILE) -> tuple[Threshold, ...]:
             rule = f"threshold '{one.name}' needs exactly one of above and below"
             raise DeclarationError(rule, file=file, line=line, remedy="give one limit")
         if (one.above is not None and one.clear > one.above) or (one.below is not None and one.clear < one.below):
-            rule = f"threshold '{one.name}' clears at {one.clear}, beyond its limit {one.limit}"
+            rule = f"threshold '{one.name}' clears at {one.clear}, beyond its limit {one.limit()}"
             raise DeclarationError(rule, file=file, line=line, remedy="let it clear on the safe side of the limit")
     return found
 
@@ -137,10 +135,8 @@ class Watch:
 
 
 def _beyond(threshold: Threshold, value: float) -> bool:
-    return value > threshold.above if threshold.above is not None else value < threshold.limit
+    return value > threshold.above if threshold.above is not None else value < threshold.limit()
 
 
 def _cleared(threshold: Threshold, value: float) -> bool:
     return value <= threshold.clear if threshold.above is not None else value >= threshold.clear
-
-

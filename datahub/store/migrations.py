@@ -25,15 +25,17 @@ class StoreRefused(OutsideError):
 
 def hub_tables() -> list[str]:
     """Names of the hub's own tables, in the order in which they are declared."""
-    return [row.__tablename__ for row in vars(tables).values() if isinstance(row, type) and _is_row(row)]
-
-
-def _is_row(row: type) -> bool:
-    return issubclass(row, SQLModel) and row is not SQLModel and row.__module__ == tables.__name__
+    rows = [row for row in vars(tables).values() if isinstance(row, type) and issubclass(row, SQLModel)]
+    return [str(row.__tablename__) for row in rows if row.__module__ == tables.__name__]
 
 
 def bring_up(
-    engine: Engine, *, city: str, place: str, version: int = VERSION, steps: Mapping[int, Callable[[Connection], None]] = STEPS
+    engine: Engine,
+    *,
+    city: str,
+    place: str,
+    version: int = VERSION,
+    steps: Mapping[int, Callable[[Connection], None]] = STEPS,
 ) -> None:
     """Create the tables, or bring an older database to this program's version.
 

@@ -150,5 +150,3 @@ class Observations:
     def close(self) -> None:
         """Write what is in the log to its place and let go."""
         self._connection.close()
-
-
