@@ -49,6 +49,9 @@ class Rejection:
     detail: str
 
 
+_NOW: Final = 0.0  # one object: msgspec leaves out a default float only if it is the same
+
+
 class _Record(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """One record as we write it; ``v`` is always there, the others only where they change something."""
 
@@ -57,7 +60,7 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc
     n: str = ""
     u: str = ""
     v: float | None = None
-    t: float = 0.0
+    t: float = _NOW
 
 
 _ENCODER = msgspec.json.Encoder()
@@ -89,7 +92,7 @@ def encode_packs(batch: ObservationBatch) -> list[tuple[int, bytes]]:
         for _ in range(count):
             device, prop, value, t = next(rows)
             name, unit = names[prop]
-            records.append(_Record(None if device == before else f"{device}:", None, name, unit, value, t))
+            records.append(_Record(None if device == before else f"{device}:", None, name, unit, value, t or _NOW))
             before = device
         encoded.append((node, _ENCODER.encode(records)))
     return encoded

@@ -105,7 +105,7 @@ class Connection:
             raise OutsideError(f"the MQTT broker at {self.address} does not let '{self.name}' in ({why}); {remedy}")
 
     def _connected(
-        self, client: paho.Client, _data: object, _flags: ConnectFlags, code: ReasonCode, _more: Properties | None
+        self, client: paho.Client, _data: object, flags: ConnectFlags, code: ReasonCode, _more: Properties | None
     ) -> None:
         if code.is_failure:
             self._problem = str(code)
@@ -116,8 +116,8 @@ class Connection:
         self._lost = False
         if self._filters:
             client.subscribe([(one, 1) for one in self._filters])
-        else:
-            self._ready.set()
+        if flags.session_present or not self._filters:
+            self._ready.set()  # an old session is subscribed already, and answers only after what it kept for us
 
     def _subscribed(
         self, _client: paho.Client, _data: object, _mid: int, codes: list[ReasonCode], _more: Properties | None
@@ -203,14 +203,17 @@ class MqttFieldBus:
         self._gate: Gate[Down] = Gate()
         self._sent = self.unreadable = 0
         words = [topics.every(word) for word in DOWNWARD]
-        self._connections = [self._connect(filters=[*words, topics.watermark, topics.marker("city")])]
-        self._connections += [self._connect() for _ in range(0 if self._live else connections - 1)]
+        self._connections: list[Connection] = []
+        self._connect(filters=[*words, topics.watermark, topics.marker("city")])
+        for _ in range(0 if self._live else connections - 1):
+            self._connect()
         self._carriers: dict[int, Connection] = {}
 
     def _connect(self, *, filters: Sequence[str] = (), will: Outgoing | None = None) -> Connection:
-        number = len(self._connections) if hasattr(self, "_connections") else 0
-        name = f"citybrain-{self._topics.root.removeprefix('city/')}-{self._name}-{number}"
-        return Connection(self._address, name, filters=filters, take=self._take, will=will, live=self._live)
+        name = f"citybrain-{self._topics.root.removeprefix('city/')}-{self._name}-{len(self._connections)}"
+        connection = Connection(self._address, name, filters=filters, take=self._take, will=will, live=self._live)
+        self._connections.append(connection)
+        return connection
 
     def _take(self, message: MQTTMessage) -> None:
         self._inbox.put((message.topic, bytes(message.payload)))
@@ -245,9 +248,7 @@ class MqttFieldBus:
                 return
             first, *others = new[start : start + CARRIED]
             will = encode(Death(node=first, epoch=epoch, carried=tuple(others)), self._topics)[0]
-            connection = self._connect(will=will)
-            self._connections.append(connection)
-            known.update(dict.fromkeys((first, *others), connection))
+            known.update(dict.fromkeys((first, *others), self._connect(will=will)))
 
     def receive(self, *, wait_s: float = 0.0) -> Sequence[Down]:
         """What has come down; in a virtual run a marker comes after all that it counts."""
