@@ -81,7 +81,8 @@ class Plane:
 class Ground:
     """Height of the built-up land: a smooth field of gentle waves 4 to 15 km long, 2 to 16 m above the sea.
 
-    Hills of a coastal city rise higher, but people and pipes keep to the low ground between them.
+    Hills of a coastal city rise higher, but people and pipes keep to the low ground between them; where a plant gives
+    little head, it was built for lower ground still.
     """
 
     wave: Floats
@@ -94,10 +95,11 @@ class Ground:
         wave = 2 * np.pi / length * np.stack((np.cos(angle), np.sin(angle)))
         return cls(wave, rng.uniform(0, 2 * np.pi, 8))
 
-    def height_m(self, x: Floats, y: Floats) -> Floats:
-        """Height [m above sea level] at places [m]."""
+    def height_m(self, x: Floats, y: Floats, *, top_m: Floats | float = 16.0) -> Floats:
+        """Height [m above sea level] at places [m]; the land of a system rises to ``top_m``."""
         waves = np.cos(np.stack((x, y), axis=-1) @ self.wave + self.phase).sum(axis=-1) / 2
-        return np.asarray(np.round(9.0 + 7.0 * np.tanh(waves / 1.5), 2))
+        share = 0.5 + 0.5 * np.tanh(waves / 1.5)
+        return np.asarray(np.round(2.0 + (top_m - 2.0) * share, 2))
 
 
 def tables(
@@ -107,11 +109,13 @@ def tables(
     plane: Plane,
     ground: Ground,
     system: NDArray[np.int32],
+    top_m: Sequence[float],
     motorised_m: Sequence[float],
 ) -> WaterNetwork:
     """The register of a drawn network: every table in the order of its codes.
 
-    ``motorised_m``: for each system, from which diameter on a backbone valve is motorised [m].
+    ``top_m``: for each system, how high its land rises [m]; ``motorised_m``: for each system, from which diameter on a
+    backbone valve is motorised [m].
     """
     district = np.array([int(code) for code in adcodes], np.int64)
     xy = np.array([draft.x, draft.y])
@@ -125,7 +129,7 @@ def tables(
     zone_of = np.append(new_zone, -1).astype(np.int32)
     head = np.array(draft.head)[old_node]
     nodes.columns.update(  # type: ignore[attr-defined]
-        elevation_m=ground.height_m(*xy)[old_node],
+        elevation_m=ground.height_m(*xy, top_m=np.array(top_m)[system[home]])[old_node],
         source=np.isfinite(head),
         head_m=head,
         zone=zone_of[np.array(draft.zone)[old_node]],

@@ -96,14 +96,21 @@ def lay_network(
             ground=ground,
             rng=rng,
         )
+    heights = [top_m([it.head_m for it in plants if it.system == one]) for one in range(int(np.max(system)) + 1)]
     return tables(
         draft,
         adcodes=adcodes,
         plane=plane,
         ground=ground,
         system=np.asarray(system, np.int32),
+        top_m=heights,
         motorised_m=motorised_from(draft, np.asarray(system, np.int32)),
     )
+
+
+def top_m(heads_m: Sequence[float]) -> float:
+    """How high the land of a system rises [m], so that its weakest plant can supply it: 2.5 to 16 m."""
+    return float(np.clip(min(heads_m, default=0.0) - PUMP_DROP_M - WANTED_M - sizing.ALLOWED_M, 2.5, 16.0))
 
 
 def lay_system(
@@ -208,7 +215,7 @@ def size_backbone(
         diameter,
         demand_m3_s=demand,
         head_m=np.where(graph.fixed, head - PUMP_DROP_M, 0.0),
-        ground_m=ground.height_m(xy[:, 0], xy[:, 1]),
+        ground_m=ground.height_m(xy[:, 0], xy[:, 1], top_m=top_m(head[graph.fixed].tolist())),
         wanted_m=WANTED_M,
     )
     for pipe, size in zip(pipes, diameter, strict=True):

@@ -17,12 +17,19 @@ from scipy.sparse.linalg import spsolve
 from datahub.contract.observations import Floats, Ints
 
 #: Nominal diameters [mm] (GB/T 13295 series, unverified) and the velocity each may reach in the peak hour [m/s].
-DIAMETER_MM = np.array([100, 150, 200, 300, 400, 500, 600, 700, 800, 900, 1000, 1200, 1400, 1600], np.float64)
-VELOCITY_M_S = np.array([0.6, 0.65, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.3, 1.35, 1.4])
+DIAMETER_MM = np.array(
+    [100, 150, 200, 300, 400, 500, 600, 700, 800, 900, 1000, 1200, 1400, 1600, 1800, 2000], np.float64
+)
+VELOCITY_M_S = np.array([0.6, 0.65, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.3, 1.35, 1.4, 1.4, 1.4])
 CAPACITY_M3_S = np.pi / 4 * (DIAMETER_MM / 1_000) ** 2 * VELOCITY_M_S
 
 ROUGHNESS = 120.0
 """Hazen-Williams C of cement-lined ductile iron some years in service (130 new; unverified)."""
+
+
+ALLOWED_M, GENTLE = 4.0, 0.0015
+"""Loss of head that the backbone may always cost [m], and the loss per length that is not worth a thicker main [m/m]
+(economic gradients of 1-5 m/km, unverified)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,12 +105,18 @@ def design(graph: Graph, *, demand_m3_s: Floats, least_m: float, rng: np.random.
 def strengthen(
     graph: Graph, diameter_m: Floats, *, demand_m3_s: Floats, head_m: Floats, ground_m: Floats, wanted_m: float
 ) -> Floats:
-    """Diameters [m] raised where the peak loses most, until every node keeps ``wanted_m`` of pressure head [m]."""
+    """Diameters [m] raised where the peak loses most, until every node keeps ``wanted_m`` of pressure head [m].
+
+    Where the ground is too high for that, all but ``ALLOWED_M`` of what there would be at rest is enough. Mains that
+    lose less than ``GENTLE`` of their length are left as they are.
+    """
+    rest = float(head_m[graph.fixed].min()) - ground_m
+    target = np.minimum(wanted_m, rest - ALLOWED_M)
     for _ in range(12):
         flow, heads = solve(graph, diameter_m=diameter_m, demand_m3_s=demand_m3_s, head_m=head_m)
-        if float((heads - ground_m)[~graph.fixed].min()) >= wanted_m:
+        if bool((heads - ground_m >= target)[~graph.fixed].all()):
             break
         gradient = resistance(graph, diameter_m) / graph.length_m * np.abs(flow) ** 1.852
-        steep = gradient >= np.quantile(gradient, 0.93)
+        steep = gradient >= max(GENTLE, float(np.quantile(gradient, 0.93)))
         diameter_m = np.where(steep, next_larger(diameter_m), diameter_m)
     return diameter_m
