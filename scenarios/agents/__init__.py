@@ -1,0 +1,1 @@
+"""People in the field: crews that carry out departments' orders, and citizens who notice and call."""
