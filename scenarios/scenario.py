@@ -80,8 +80,8 @@ class Scenario(Declaration):
 
     Attributes:
         starts: first moment, city-local with offset.
-        faults: name of the declared fault profile of all devices.
-        silent_share: share of orders that a crew's radio swallows (0-1).
+        faults: rates that differ from the ordinary ones (``sensors.faults.Faults``), for all devices.
+        silent_share: share of orders that a crew's radio swallows (0-1); None: the declared practice.
         expect: outcome value (dotted path) -> band.
     """
 
@@ -94,8 +94,8 @@ class Scenario(Declaration):
     duration: Duration
     scale: float = Field(1.0, gt=0, le=1)
     warmup: Warmup | None = None
-    faults: str = "ordinary"
-    silent_share: float = Field(0.0, ge=0, le=1)
+    faults: dict[str, float] = Field(default_factory=dict)
+    silent_share: float | None = Field(None, ge=0, le=1)
     disturbance: tuple[Disturbance, ...] = ()
     expect: dict[str, Expectation]
 

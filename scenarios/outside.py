@@ -1,0 +1,114 @@
+"""Everything outside the wire: the world, its devices, the departments' systems and their people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import simpy
+
+from datahub.connector import Stub
+from datahub.contract.city import City
+from datahub.contract.clock import duration_ms
+from datahub.contract.errors import UsageError
+from datahub.transport.bus import FieldBus
+from scenarios.agents.citizen import Citizens
+from scenarios.agents.crew import Crews
+from scenarios.exchange import stubs_of
+from scenarios.place import pipe_for
+from scenarios.scenario import Disturbance as Declared
+from scenarios.scenario import Scenario
+from scenarios.survey.city import sites
+from sensors.chance import Seeds
+from sensors.faults import Faults
+from sensors.field import Field
+from sensors.kind import load_kinds
+from sensors.world.disturbance import Disturbance
+from sensors.world.world import World
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outside:
+    """The field side of one run.
+
+    Attributes:
+        env: the clock of everything outside [ms of city time].
+        disturbances: what befalls the city, with its place found.
+        begins: when the scenario itself begins; before that is warm-up [ms].
+    """
+
+    env: simpy.Environment
+    world: World
+    field: Field
+    stubs: dict[str, Stub]
+    citizens: Citizens
+    crews: Crews
+    disturbances: tuple[Disturbance, ...]
+    begins: int
+
+    def begin(self) -> None:
+        """Switch everything on."""
+        self.field.begin()
+        self.crews.begin()
+        self.citizens.begin()
+
+    @property
+    def devices(self) -> int:
+        """How many devices there are."""
+        return sum(len(fleet) for fleet in self.field.fleets.values())
+
+
+def assemble(
+    scenario: Scenario,
+    city: City,
+    bus: FieldBus,
+    *,
+    seed: int,
+    run: str = "",
+    stubs: dict[str, Stub] | None = None,
+) -> Outside:
+    """The outside of one scenario, at rest at the beginning of its warm-up.
+
+    Args:
+        run: run id of a virtual run.
+        stubs: departments' systems; None makes fresh ones.
+    """
+    seeds = Seeds(seed)
+    begins = scenario.start
+    start = begins - (duration_ms(scenario.warmup.duration) if scenario.warmup else 0)
+    disturbances = tuple(
+        placed(declared, city, begins=begins, seeds=seeds, ordinal=ordinal)
+        for ordinal, declared in enumerate(scenario.disturbance)
+    )
+    env = simpy.Environment(initial_time=start)
+    world = World(city, disturbances, seeds, start=start)
+    kinds = load_kinds()
+    early = set(scenario.warmup.kinds) if scenario.warmup else set(kinds)
+    if unknown := sorted(early - set(kinds)):
+        raise UsageError(f"warm-up names kind '{unknown[0]}', which does not exist; there are: {', '.join(kinds)}")
+    field = Field(
+        env,
+        world,
+        kinds,
+        {name: sites(city, kind) for name, kind in kinds.items()},
+        bus,
+        seeds,
+        faults=Faults.declared(scenario.faults),
+        run=run,
+        switch_on={name: begins for name in kinds if name not in early},
+    )
+    systems = stubs_of(city) if stubs is None else stubs
+    citizens = Citizens(env, world, seeds)
+    crews = Crews(env, world, systems, seeds, citizens=citizens, silent_share=scenario.silent_share)
+    return Outside(env, world, field, systems, citizens, crews, disturbances, begins)
+
+
+def placed(declared: Declared, city: City, *, begins: int, seeds: Seeds, ordinal: int) -> Disturbance:
+    """A declared disturbance with its moment and its object found; the seed chooses among places that fit alike."""
+    at = begins + duration_ms(declared.after)
+    rng = seeds.rng("disturbance", declared.kind, str(ordinal))
+    if declared.kind == "main_burst":
+        code = int(city.water.pipes.code[pipe_for(city, declared.where, rng=rng)])
+    else:
+        table = city.objects["pole" if declared.kind == "lamp_failure" else "lamp_feeder"]
+        code = int(rng.choice(table.code))
+    return Disturbance(kind=declared.kind, at=at, object=code, size=declared.hole_m2)

@@ -1,0 +1,76 @@
+"""The city side in one process: hub and brain, driven in turns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from brain.app import Brain
+
+from brain.model import Message
+from datahub.connector import Connector, Exchange
+from datahub.connectors.loading import load
+from datahub.contract.city import City
+from datahub.contract.messages import Marker
+from datahub.hub import Hub
+from datahub.transport.bus import CityBus
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Hub and brain of one city."""
+
+    hub: Hub
+    brain: Brain
+    bus: CityBus
+    run: str
+
+    def quantum(self, t: int) -> list[Message]:
+        """Evaluate all that was taken in up to city time ``t`` [ms] and act on it; then say so down the wire.
+
+        Returns:
+            What the city said, in order.
+        """
+        said = self.brain.tick(t, self.hub.tick(t))
+        self.bus.send(Marker(side="city", run=self.run, t=t, sent=0))
+        return said
+
+    def close(self) -> None:
+        """Keep everything and let go."""
+        self.brain.close()
+        self.hub.close()
+
+
+def connectors_of(city: City) -> Mapping[str, Connector]:
+    """For each department the connector in whose dialect its system speaks."""
+    loaded = {vendor: load(vendor)[0] for vendor in sorted({d.speaks for d in city.departments.values() if d.speaks})}
+    return {code: loaded[department.speaks] for code, department in city.departments.items() if department.speaks}
+
+
+def assemble(
+    city: City,
+    bus: CityBus,
+    exchange: Exchange,
+    *,
+    directory: Path | None,
+    run: str = "",
+    start: int | None = None,
+) -> Platform:
+    """The platform of a city.
+
+    Args:
+        directory: where its databases lie; None keeps everything in memory.
+        run: run id of a virtual run, empty live.
+        start: city time at the beginning [ms], if known.
+    """
+    hub = Hub(city.name, city.adcode, directory, bus, run=run, start=start)
+    brain = Brain(
+        city=city,
+        queries=hub.queries,
+        commands=hub.commands,
+        connectors=connectors_of(city),
+        exchange=exchange,
+        engine=hub.store.engine,
+    )
+    return Platform(hub=hub, brain=brain, bus=bus, run=run)

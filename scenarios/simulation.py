@@ -1,0 +1,115 @@
+"""A virtual run: both sides of the wire in lockstep by one quantum of city time, as fast as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from brain.model import Message
+from datahub.contract.city import City
+from datahub.contract.clock import HOUR_MS, elapsed_s
+from datahub.contract.errors import OutsideError
+from datahub.contract.messages import Marker
+from datahub.contract.topics import Topics
+from scenarios import outside as field_side
+from scenarios import platform as city_side
+from scenarios.exchange import DirectExchange
+from scenarios.outside import Outside
+from scenarios.platform import Platform
+from scenarios.scenario import Scenario
+from scenarios.transcript import Transcript
+from scenarios.wires import wire
+from sensors.chance import Seeds
+from sensors.field import QUANTUM_MS
+
+PATIENCE_S = 60.0
+"""A side that says nothing for so long [s of wall time] is taken for dead."""
+
+#: progress(part done 0-1, city time [ms])
+Progress = Callable[[float, int], None]
+
+
+@dataclass(slots=True)
+class Story:
+    """What a run leaves behind, before it is judged.
+
+    Attributes:
+        said: every message of the city since the scenario began, in order.
+        warmup_s, wall_s: wall time of the warm-up and of the scenario itself [s].
+    """
+
+    outside: Outside
+    platform: Platform
+    transcript: Transcript
+    said: list[Message] = field(default_factory=list)
+    warmup_s: float = 0.0
+    wall_s: float = 0.0
+
+
+def simulate(
+    scenario: Scenario,
+    city: City,
+    *,
+    seed: int,
+    bus: str,
+    transcript: Transcript,
+    directory: Path | None,
+    judge: Callable[[Story], None],
+    progress: Progress = lambda part, t: None,
+) -> None:
+    """Run a scenario from its warm-up to its end, and hand the story to ``judge`` while both sides still stand.
+
+    Raises:
+        OutsideError: if the broker, the disk or a database fails.
+    """
+    run = f"{seed}"
+    with wire(bus, Topics(city.name, run)) as (field_end, city_end):
+        outside = field_side.assemble(scenario, city, field_end, seed=seed, run=run)
+        start, begins, ends = int(outside.env.now), outside.begins, outside.begins + scenario.length
+        exchange = DirectExchange(outside.stubs, Seeds(seed))
+        platform = city_side.assemble(city, city_end, exchange, directory=directory, run=run, start=start)
+        story = Story(outside, platform, transcript)
+        try:
+            outside.begin()
+            since = elapsed_s()
+            for t in range(start + QUANTUM_MS, ends + 1, QUANTUM_MS):
+                said = _quantum(outside, platform, t)
+                if t > begins:
+                    _write(story, said, t)
+                elif t == begins:
+                    story.warmup_s, since = elapsed_s() - since, elapsed_s()
+                progress((t - start) / (ends - start), t)
+            story.wall_s = elapsed_s() - since
+            judge(story)
+        finally:
+            platform.close()
+
+
+def _quantum(outside: Outside, platform: Platform, t: int) -> list[Message]:
+    """One turn of each side, up to city time ``t`` [ms]."""
+    outside.field.run_to(t)
+    outside.field.end_quantum(t)
+    _until(lambda wait_s: platform.hub.intake(wait_s=wait_s, now=t), t, who="the field")
+    said = platform.quantum(t)
+    _until(lambda wait_s: max(outside.field.receive(wait_s=wait_s), key=lambda m: m.t, default=None), t, who="the city")
+    return said
+
+
+def _until(receive: Callable[[float], Marker | None], t: int, *, who: str) -> None:
+    """Receive until the other side's marker for ``t`` has come."""
+    since = elapsed_s()
+    marker = receive(0.0)
+    while marker is None or marker.t < t:
+        if elapsed_s() - since > PATIENCE_S:
+            raise OutsideError(f"{who} has said nothing for {PATIENCE_S:.0f} s at city time {t} ms; run it again")
+        marker = receive(1.0)
+
+
+def _write(story: Story, said: list[Message], t: int) -> None:
+    for message in said:
+        story.transcript.message(message)
+    story.said += said
+    if t % HOUR_MS == 0:
+        hub = story.platform.hub
+        story.transcript.observations(t=t, stored=hub.queries.ledger().stored, digest=hub.digest())
