@@ -19,6 +19,7 @@ from scenarios.outside import Outside
 from scenarios.platform import Platform
 from scenarios.scenario import Scenario
 from scenarios.transcript import Transcript
+from scenarios.truth import Truth
 from scenarios.wires import wire
 from sensors.chance import Seeds
 from sensors.field import QUANTUM_MS
@@ -42,6 +43,7 @@ class Story:
     outside: Outside
     platform: Platform
     transcript: Transcript
+    truth: Truth
     said: list[Message] = field(default_factory=list)
     warmup_s: float = 0.0
     wall_s: float = 0.0
@@ -69,12 +71,13 @@ def simulate(
         start, begins, ends = int(outside.env.now), outside.begins, outside.begins + scenario.length
         exchange = DirectExchange(outside.stubs, Seeds(seed))
         platform = city_side.assemble(city, city_end, exchange, directory=directory, run=run, start=start)
-        story = Story(outside, platform, transcript)
+        story = Story(outside, platform, transcript, Truth(outside))
         try:
             outside.begin()
             since = elapsed_s()
             for t in range(start + QUANTUM_MS, ends + 1, QUANTUM_MS):
                 said = _quantum(outside, platform, t)
+                story.truth.look()
                 if t > begins:
                     _write(story, said, t)
                 elif t == begins:
