@@ -1,8 +1,9 @@
 """What is normal for this hour: a band per signal and time of day, learned from what devices said before.
 
-Level is the median of the same time on earlier days, scatter the median absolute deviation around it (1.4826 MAD
-estimates a standard deviation; Rousseeuw & Croux 1993, J. Am. Stat. Assoc. 88:1273), pooled over the hours around.
-A band from few days is honestly wider.
+Level is the median of the same time on earlier days; scatter the median absolute difference from one day to the next,
+pooled over the hours around (1.4826 times the median of absolute deviations estimates a standard deviation; Rousseeuw &
+Croux 1993, J. Am. Stat. Assoc. 88:1273; a difference scatters by the square root of two). A band from few days is
+honestly wider.
 """
 
 from __future__ import annotations
@@ -120,18 +121,21 @@ class Bands:
         known = self.history[np.ix_(use, near, signal)]
         if not len(use):
             return np.full(len(signal), np.nan), np.full(len(signal), np.nan)
-        levels = _nan_median(known)
-        level = levels[reach]
+        level = _nan_median(known[:, reach])
         count = np.isfinite(known[:, reach]).sum(axis=0)
-        spread = _nan_median(np.abs(known - levels).reshape(-1, len(signal))) * MAD_TO_SIGMA
+        steps = np.abs(np.diff(known, axis=0)).reshape(-1, len(signal))
+        spread = _nan_median(steps) * MAD_TO_SIGMA / math.sqrt(2) if len(steps) else np.zeros(len(signal))
         fewer = np.array([_widening(n) for n in range(len(use) + 1)])[count]
         least = self.rules.least_ratio * np.abs(level)
-        scale = np.where(count > 1, np.maximum(spread * fewer, least), self.rules.first_day_ratio * np.abs(level))
+        scale = np.where(
+            count > 1, np.maximum(np.nan_to_num(spread) * fewer, least), self.rules.first_day_ratio * np.abs(level)
+        )
         return level, np.maximum(scale, 1e-9)
 
     def _days_like(self, t: int) -> Ints:
-        """Places of remembered days before or on ``t``'s; only working days or only weekends if there are enough."""
+        """Places of remembered days before ``t``'s, oldest first; of its own type alone if there are enough."""
         held = np.flatnonzero((self.days >= 0) & (self.days != day(t)))
+        held = held[np.argsort(self.days[held])]
         weekend = np.array([(int(d) + 3) % 7 >= _SATURDAY for d in self.days[held]], np.bool_)
         same = held[weekend == (weekday(t) >= _SATURDAY)]
         return same if len(same) >= self.rules.type_days else held
@@ -140,10 +144,10 @@ class Bands:
 def _widening(days: int) -> float:
     """How much wider a band from few days must be.
 
-    Residuals about a median of few days are too small (n / (n - 1)), and the median itself is uncertain
-    (1 + pi / (2 n), the median's variance for normal scatter).
+    The median itself is uncertain (1 + pi / (2 n), its variance for normal scatter), and so is the scatter (1 + 1 / n,
+    close to the ratio of Student's to the normal distribution at three sigma).
     """
-    return math.sqrt(days / (days - 1) * (1 + math.pi / (2 * days))) * (1 + 2 / days) if days > 1 else 1.0
+    return math.sqrt(1 + math.pi / (2 * days)) * (1 + 1 / days) if days else 1.0
 
 
 def _nan_median(values: Floats) -> Floats:

@@ -29,6 +29,7 @@ class Habit:
         memory: windows remembered for the scatter.
         pace: share of a deviation that the bias follows in one window.
         bound_sigma: a larger deviation moves the bias no further than this one would.
+        turn: windows learned from so far.
     """
 
     least: Floats
@@ -39,7 +40,7 @@ class Habit:
     scale: Floats = field(init=False)
     seen: Ints = field(init=False)
     recent: NDArray[np.float32] = field(init=False)
-    _turn: int = 0
+    turn: int = 0
 
     def __post_init__(self) -> None:
         n = len(self.least)
@@ -62,14 +63,14 @@ class Habit:
         pace = np.maximum(self.pace, 1.0 / (self.seen + 1.0))
         self.bias += np.where(known, pace * np.clip(step, -bound, bound), 0.0)
         self.seen += known
-        self.recent[self._turn % self.memory] = np.where(known, step, np.nan)
-        self._turn += 1
-        if self._turn % refresh_every == 0:
+        self.recent[self.turn % self.memory] = np.where(known, step, np.nan)
+        self.turn += 1
+        if self.turn % refresh_every == 0:
             self.refresh()
 
     def refresh(self) -> None:
         """Draw the scatter from what is remembered: the larger of centre (MAD) and tail, never below ``least``."""
-        size = np.sort(np.abs(self.recent[: max(self._turn, 1)]), axis=0)
+        size = np.sort(np.abs(self.recent[: max(self.turn, 1)]), axis=0)
         count = np.isfinite(size).sum(axis=0)
         middle = np.take_along_axis(size, np.maximum((count - 1) // 2, 0)[None], 0)[0]
         tail = np.take_along_axis(size, np.maximum((count * _TAIL).astype(np.int64) - 1, 0)[None], 0)[0]
@@ -79,11 +80,11 @@ class Habit:
     def forget(self) -> None:
         """Begin anew."""
         self.__post_init__()
-        self._turn = 0
+        self.turn = 0
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """All that was learned, as plain arrays."""
-        turn = np.array([self._turn], np.int64)
+        turn = np.array([self.turn], np.int64)
         return {"bias": self.bias, "scale": self.scale, "seen": self.seen, "recent": self.recent, "turn": turn}
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
@@ -92,4 +93,4 @@ class Habit:
         self.scale = np.asarray(state["scale"], np.float64).copy()
         self.seen = np.asarray(state["seen"], np.int64).copy()
         self.recent = np.asarray(state["recent"], np.float32).copy()
-        self._turn = int(np.asarray(state["turn"])[0])
+        self.turn = int(np.asarray(state["turn"])[0])

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brain.algorithms.sun import elevation_deg
-from brain.awareness.loggers import medians
+from brain.awareness.memory import carried
 from datahub.contract.city import City
 from datahub.contract.clock import SECOND_MS
 from datahub.contract.observations import Floats, Ints
@@ -233,17 +233,20 @@ class LampWatch:
         ]
 
     def state(self) -> dict[str, NDArray[np.generic]]:
-        """All that is remembered, as plain arrays by name (rows in the order of the device codes)."""
-        names = ("said", "heard", "dark", "lit", "lit_at", "reported", "silent", "feeder_reported")
-        return {name: getattr(self, name) for name in names}
+        """All that is remembered, as plain arrays by name."""
+        reported = np.isin(self.poles.feeder, self.feeders[self.feeder_reported])
+        return {"device": self.poles.device, **self._by_device(), "feeder_reported": reported}
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
-        """Go on from what ``state`` gave."""
-        for name, held in state.items():
-            setattr(self, name, np.asarray(held, getattr(self, name).dtype).copy())
+        """Go on from what ``state`` gave, be it of fewer or more poles; nothing saved, nothing done."""
+        if "device" not in state:
+            return
+        was = np.asarray(state["device"], np.int64)
+        for name, held in carried(state, self._by_device(), was=was, now=self.poles.device).items():
+            setattr(self, name, held.astype(getattr(self, name).dtype))
+        still = self.poles.feeder[np.isin(self.poles.device, was[np.asarray(state["feeder_reported"], np.bool_)])]
+        self.feeder_reported = np.isin(self.feeders, still)
 
-
-def light_by_feeder(watch: LampWatch) -> Floats:
-    """Median illuminance that the poles of each feeder report [lx]; NaN where none did."""
-    known = np.isfinite(watch.said[LIGHT])
-    return medians(watch._of[known], watch.said[LIGHT][known], len(watch.feeders))
+    def _by_device(self) -> dict[str, NDArray[np.generic]]:
+        names = ("said", "heard", "dark", "lit", "lit_at", "reported", "silent")
+        return {name: getattr(self, name) for name in names}

@@ -19,6 +19,7 @@ from brain.algorithms.location import Ranking, Signatures, rank
 from brain.awareness.bands import BandRules, Bands
 from brain.awareness.habit import Habit
 from brain.awareness.loggers import INLET, PLANT, Loggers, Windows
+from brain.awareness.memory import carried
 from brain.awareness.picture import Picture
 from brain.model import AnomalyFound
 from datahub.contract.city import WaterNetwork
@@ -296,27 +297,26 @@ class SupplyWatch:
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """All that was learned, as plain arrays by name."""
-        parts = {f"bands.{key}": held for key, held in self.bands.state().items()}
-        parts |= {f"habit.{key}": held for key, held in self.habit.state().items()}
-        own = np.array([self.score, float(self.active), self.since, self._windows_seen, self._windows.done])
-        return parts | {
-            "own": own,
-            "pump": self.picture.solver.pump,
-            "still": self._still,
-            "alone": self._alone,
-            "last": self._last,
-            "peak": self._peak,
-        }
+        own = np.array([self.score, float(self.active), self.since, self._windows_seen, self._windows.done], np.float64)
+        whole = {"device": self.loggers.device, "own": own, "pump": self.picture.solver.pump}
+        return whole | {"days": self.bands.days, "turn": np.array([self.habit.turn])} | self._by_device()
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
-        """Go on from what ``state`` gave."""
-        self.bands.restore({key[6:]: held for key, held in state.items() if key.startswith("bands.")})
-        self.habit.restore({key[6:]: held for key, held in state.items() if key.startswith("habit.")})
+        """Go on from what ``state`` gave, be it of fewer or more loggers; nothing saved, nothing done."""
+        if "device" not in state:
+            return
+        was = np.asarray(state["device"], np.int64)
+        kept = carried(state, self._by_device(), was=was, now=self.loggers.device)
+        self.bands.restore({"history": kept["history"], "days": state["days"]})
+        self.habit.restore({name: kept[name] for name in ("bias", "scale", "seen", "recent")} | {"turn": state["turn"]})
         own = np.asarray(state["own"], np.float64)
         self.score, self.active = float(own[0]), bool(own[1])
         self.since, self._windows_seen, self._windows.done = int(own[2]), int(own[3]), int(own[4])
         self.picture.solver.pump = np.asarray(state["pump"], np.float64).copy()
-        self._still = np.asarray(state["still"], np.int64).copy()
-        self._alone = np.asarray(state["alone"], np.int64).copy()
-        self._last = np.asarray(state["last"], np.float64).copy()
-        self._peak = np.asarray(state["peak"], np.float64).copy()
+        self._still, self._alone = kept["still"].astype(np.int64), kept["alone"].astype(np.int64)
+        self._last, self._peak = kept["last"].astype(np.float64), kept["peak"].astype(np.float64)
+
+    def _by_device(self) -> dict[str, NDArray[np.generic]]:
+        habit = {name: held for name, held in self.habit.state().items() if name != "turn"}
+        own = {"still": self._still, "alone": self._alone, "last": self._last, "peak": self._peak}
+        return {"history": self.bands.state()["history"], **habit, **own}
