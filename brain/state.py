@@ -75,6 +75,8 @@ class Incident(msgspec.Struct):
         failed_valves: valves that did not close, so that the segment had to grow past them.
         hand_operated: motorised valves that did not obey and are turned by crews.
         closed_valves: valves that were closed for this incident and not yet opened again.
+        stuck_closed: closed valves that would not open -> how often a crew tried.
+        level_fixed: a commander has set the level; facts no longer change it.
         dry_since, person_hours: for the record, since when how many people have no water.
     """
 
@@ -93,6 +95,9 @@ class Incident(msgspec.Struct):
     candidates: dict[str, float] = {}
     failed_valves: list[int] = []
     hand_operated: list[int] = []
+    stuck_closed: dict[str, int] = {}
+    warned: dict[str, int] = {}
+    level_fixed: bool = False
     closed_valves: list[int] = []
     pipe: int = 0
     shutdown: Shutdown = Shutdown()

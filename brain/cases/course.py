@@ -33,7 +33,9 @@ def check(case: Case, step: CaseStep) -> None:
         IllegalMove: naming the case, its step and what was allowed.
     """
     if step not in MOVES[case.step]:
-        raise IllegalMove(f"case {case.id}", stage=case.step, move=step, allowed=tuple(s.value for s in MOVES[case.step]))
+        raise IllegalMove(
+            f"case {case.id}", stage=case.step, move=step, allowed=tuple(s.value for s in MOVES[case.step])
+        )
 
 
 def duplicate_of(cases: Iterable[Case], *, type: str, object: int) -> Case | None:  # noqa: A002
@@ -77,7 +79,13 @@ def advance(case: Case, kind: CaseType, tasks: Sequence[Task], *, reading: bool 
 def _file(case: Case, kind: CaseType, t: int) -> Sequence[Message]:
     deadline = t + round(kind.limit_s.value * SECOND_MS)
     filed = CaseFiled(
-        t=t, id=case.id, type=case.type, place=case.place, source="device", department=kind.department, deadline=deadline
+        t=t,
+        id=case.id,
+        type=case.type,
+        place=case.place,
+        source="device",
+        department=kind.department,
+        deadline=deadline,
     )
     return (filed, _move(case, _S.FILED, t, by=kind.verifier, note=kind.filing))
 

@@ -93,7 +93,9 @@ class Cause:
 def water_off(cause: Cause, audience: Audience, *, id: str, channel: str, t: int) -> WarningIssued:  # noqa: A002
     """Tell people that their water is off."""
     severity = SEVERITY[cause.level]
-    return _issue("water_off", cause, audience, id=id, channel=channel, t=t, severity=severity, urgency=Urgency.IMMEDIATE)
+    return _issue(
+        "water_off", cause, audience, id=id, channel=channel, t=t, severity=severity, urgency=Urgency.IMMEDIATE
+    )
 
 
 def water_back(cause: Cause, audience: Audience, *, id: str, channel: str, t: int) -> WarningIssued:  # noqa: A002

@@ -1,0 +1,310 @@
+"""The brain: once a tick it looks, listens, decides until all is quiet, and hands in what it has decided."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brain.apply import apply
+from brain.cases.kinds import case_types
+from brain.dispatch.choice import Practice
+from brain.dispatch.desk import Desk
+from brain.ground import Ground
+from brain.handlers import REACTIONS, RULES
+from brain.memory import Memory
+from brain.model import (
+    AlarmCleared,
+    AlarmRaised,
+    CommandOrdered,
+    CommandUpdated,
+    Message,
+    OrderGiven,
+)
+from brain.office import Office, Senses
+from brain.parameter import bind
+from brain.plans.declared import Plan
+from brain.plans.reading import library
+from brain.records import Records
+from brain.seats import check
+from brain.state import CrewState, Task
+from datahub.connector import Connector, Exchange, WorkOrder
+from datahub.contract.city import City
+from datahub.contract.clock import MINUTE_MS
+from datahub.contract.codes import AckStatus, TaskStage
+from datahub.contract.errors import CitybrainError, UsageError
+from datahub.contract.observations import Ints
+from datahub.events import AlarmClosed, AlarmOpened, CommandMoved, HubEvent
+
+LEARNED_MS = 15 * MINUTE_MS
+"""How often what the senses have learned is kept; a crash costs at most so much of learning."""
+
+_MOST_ROUNDS = 10_000
+"""Rounds of rules in one tick, above which something runs in a circle."""
+
+
+class Restless(CitybrainError):
+    """The rules of one tick never came to rest: a fault of the brain itself."""
+
+
+class Orders(Protocol):
+    """The way down to devices (``datahub.commands.Commands``)."""
+
+    def order(
+        self,
+        device: int,
+        name: str,
+        *,
+        arguments: Mapping[str, float],
+        t: int,
+        expires: int,
+        id: str,  # noqa: A002
+    ) -> object:
+        """Tell a device to act; the same id again changes nothing."""
+
+
+class Learner(Senses, Protocol):
+    """Senses whose learning can be kept."""
+
+    def state(self) -> Mapping[str, NDArray[np.generic]]:
+        """All that was learned, as plain arrays by name."""
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Go on from what ``state`` gave."""
+
+
+class Movers(Protocol):
+    """Finds the devices that move managed objects (``brain.senses`` on the hub's queries)."""
+
+    def __call__(self, kind: str) -> tuple[Ints, Ints]:
+        """(device codes, codes of the objects they watch) of all devices of a kind that have been born."""
+
+
+class Brain:
+    """The city brain of one city.
+
+    Args:
+        city: divisions and asset register.
+        senses: what it notices.
+        movers: finds the device on a managed object.
+        commands: the way down to devices.
+        connectors: the dialect of each department's system, by department.
+        exchange: carries requests to those systems.
+        records: its books; what they hold is taken up.
+        plans, practice: declared ones unless others are given.
+    """
+
+    def __init__(
+        self,
+        *,
+        city: City,
+        senses: Learner,
+        movers: Movers,
+        commands: Orders,
+        connectors: Mapping[str, Connector],
+        exchange: Exchange,
+        records: Records,
+        plans: Sequence[Plan] | None = None,
+        practice: Practice | None = None,
+    ) -> None:
+        self.city = city
+        self._commands, self._records = commands, records
+        practice = practice or bind(Practice, "dispatch")
+        self._desk = Desk(connectors, exchange, practice)
+        self.office = Office(
+            memory=records.recall(),
+            plans=library() if plans is None else plans,
+            cases=case_types(),
+            practice=practice,
+            ground=Ground(city, movers),
+            senses=senses,
+            t=records.last_tick(),
+        )
+        self._learner, self._learned = senses, self.office.t
+        self._given: deque[OrderGiven] = deque()
+        self._lock = threading.Lock()
+        self._take_up(records)
+
+    @property
+    def memory(self) -> Memory:
+        """How all matters stand. To be read by the tick's own thread only; others read ``brain.views``."""
+        return self.office.memory
+
+    def order(self, order: OrderGiven) -> None:
+        """A person at a seat gives an order; it is carried out in the next tick. May be called from any thread.
+
+        Raises:
+            OrderForbidden: if the seat's role may not give it.
+        """
+        check(order)
+        with self._lock:
+            self._given.append(order)
+
+    def tick(self, t: int, events: Sequence[HubEvent] = ()) -> list[Message]:
+        """One step at city time ``t`` [ms], after the hub's; all that is said in it, in order.
+
+        Args:
+            t: not before the last tick.
+            events: what the hub found at its own tick.
+        """
+        office, said = self.office, _Said()
+        office.t = t
+        self._hear(self._from_hub(events), said)
+        self._hear(office.senses.look(t, office.memory.open_incidents()), said)
+        self._hear(self._desk.listen(office.memory, t=t), said)
+        self._hear(self._from_seats(t), said)
+        self._settle(said)
+        while self._hand_in(said):
+            self._settle(said)
+        blobs = self._learner.state() if t - self._learned >= LEARNED_MS or said.raised else None
+        if blobs is not None:
+            self._learned = t
+        self._records.keep(office.memory, said.messages, t=t, blobs=blobs)
+        return said.messages
+
+    def _hear(self, messages: Iterable[Message], said: _Said) -> None:
+        """Apply each message and let its reactions follow it, depth first, so that nobody reacts to what is stale."""
+        for message in messages:
+            apply(self.office.memory, message)
+            said.add(message)
+            for react in REACTIONS.get(type(message), ()):
+                self._hear(list(react(self.office, message)), said)
+
+    def _settle(self, said: _Said) -> None:
+        for _ in range(_MOST_ROUNDS):
+            follows: list[Message] = next(filter(None, (list(rule(self.office)) for rule in RULES)), [])
+            if not follows:
+                return
+            self._hear(follows, said)
+        raise Restless(f"at {self.office.t} ms the rules did not come to rest; last said: {said.messages[-1]}")
+
+    def _from_hub(self, events: Sequence[HubEvent]) -> Iterable[Message]:
+        for event in events:
+            match event:
+                case AlarmOpened():
+                    yield AlarmRaised(
+                        t=event.t,
+                        id=event.id,
+                        kind=event.kind,
+                        device=event.device,
+                        property=event.property,
+                        value=event.value,
+                        limit=event.limit,
+                        fault=event.fault,
+                    )
+                case AlarmClosed():
+                    yield AlarmCleared(t=event.t, id=event.id)
+                case CommandMoved() if event.id in self.office.memory.commands:
+                    yield CommandUpdated(t=event.t, id=event.id, status=event.status, detail=event.detail)
+                case _:
+                    pass
+
+    def _from_seats(self, t: int) -> list[OrderGiven]:
+        with self._lock:
+            given = list(self._given)
+            self._given.clear()
+        fields = OrderGiven.__struct_fields__
+        return [OrderGiven(**{**{name: getattr(each, name) for name in fields}, "t": t}) for each in given]
+
+    def _hand_in(self, said: _Said) -> bool:
+        """Carry out what was decided: commands, tasks, withdrawals. True if anything was said because of it."""
+        before = len(said.messages)
+        for message in said.fresh():
+            if isinstance(message, CommandOrdered):
+                self._hear(self._command(message), said)
+        memory, t = self.office.memory, self.office.t
+        for task in [each for each in memory.tasks.values() if each.recall]:
+            if task.submitted and self._desk.reachable(memory, task.department, t):
+                self._hear(self._desk.recall(memory, task, t=t), said)
+            elif not task.submitted:
+                task.recall = False
+                memory.keep(task)
+        for task in memory.open_tasks():
+            ready = task.stage is TaskStage.ORDERED and task.assigned and not task.recall
+            if ready and self._desk.reachable(memory, task.department, t):
+                self._hear(self._desk.hand_in(memory, self._work_order(task), task.department, t=t), said)
+        return len(said.messages) > before
+
+    def _command(self, message: CommandOrdered) -> Iterable[Message]:
+        try:
+            self._commands.order(
+                message.device,
+                message.name,
+                arguments=message.arguments,
+                t=message.t,
+                expires=message.expires,
+                id=message.id,
+            )
+        except UsageError as error:
+            yield CommandUpdated(t=message.t, id=message.id, status=AckStatus.REJECTED, detail=str(error))
+
+    def _work_order(self, task: Task) -> WorkOrder:
+        zh, en = self._words(task)
+        return WorkOrder(
+            id=task.id,
+            duty=task.duty,
+            zh=zh,
+            en=en,
+            lon=task.place.lon,
+            lat=task.place.lat,
+            deadline=task.deadline,
+            objects=task.objects,
+            crew=task.crew,
+            details=dict(task.details),
+        )
+
+    def _words(self, task: Task) -> tuple[str, str]:
+        """What the department reads: the warning itself where one goes out, else the step's or the case's title."""
+        office = self.office
+        warning = office.memory.warnings.get(str(task.details.get("warning", "")))
+        if warning is not None:
+            return warning.zh, warning.en
+        incident, case = office.memory.incidents.get(task.event), office.memory.cases.get(task.event)
+        if case is not None:
+            kind = office.cases[case.type]
+            return kind.zh, kind.en
+        plan = office.plan_of(incident) if incident else None
+        step = plan.find(task.step) if plan else None
+        return (step.zh, step.en) if step else (task.duty, task.duty)
+
+    def _take_up(self, records: Records) -> None:
+        """Know every crew from its department's card, and go on from what the books hold."""
+        memory = self.office.memory
+        for department in self.city.departments.values():
+            for crew in department.crews:
+                known = memory.crews.get(crew.code)
+                state = known or CrewState(
+                    code=crew.code, department=department.code, lon=crew.lon, lat=crew.lat, skills=crew.skills
+                )
+                state.skills = crew.skills
+                memory.keep(state)
+        blobs = records.blobs()
+        if blobs:
+            self._learner.restore(blobs)
+        for incident in memory.open_incidents():
+            if incident.closed_valves:
+                self.office.senses.told(incident.closed_valves)
+
+
+class _Said:
+    """What one tick has said so far."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.raised = False
+        self._seen = 0
+
+    def add(self, message: Message) -> None:
+        """One more."""
+        self.messages.append(message)
+        self.raised = self.raised or type(message).__name__ in ("EventRaised", "EventClosed", "EventDismissed")
+
+    def fresh(self) -> list[Message]:
+        """What was said since the last call."""
+        fresh = self.messages[self._seen :]
+        self._seen = len(self.messages)
+        return fresh
