@@ -1,0 +1,176 @@
+"""``citybrain run``: one scenario from its declaration to its report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from datahub.contract.city import City
+from datahub.contract.clock import SECOND_MS, duration_ms, to_local
+from datahub.contract.errors import OutsideError, UsageError
+from scenarios import scenario as declared
+from scenarios import simulation
+from scenarios.declarations import overlay_of
+from scenarios.expect import judge
+from scenarios.judge import cases_of, incident_of, kpis_of, told, warnings_of
+from scenarios.outcome import LedgerTotals, Outcome, manifest
+from scenarios.report.report import write_report
+from scenarios.scenario import Scenario
+from scenarios.settings import load as load_settings
+from scenarios.simulation import Story
+from scenarios.survey.city import load_city
+from scenarios.transcript import Transcript
+
+
+def run_scenario(
+    name: str,
+    *,
+    city: str | None,
+    seed: int,
+    bus: str,
+    duration: str | None,
+    settings: Sequence[str],
+    out: Path | None,
+    json: bool,
+) -> bool:
+    """Run, judge, and write ``outcome.json``, ``report.html`` and ``transcript.jsonl``.
+
+    Returns:
+        Whether every expectation held.
+    """
+    scenario = configured(name, city=city, duration=duration, settings=settings)
+    folder = out or load_settings().runs / f"{name}-{seed}"
+    prepared(folder)
+    place = load_city(scenario.city, scale=scenario.scale)
+    outcome: Outcome | None = None
+
+    def conclude(story: Story) -> None:
+        nonlocal outcome
+        outcome = outcome_of(name, scenario, place, story, seed=seed, bus=bus)
+        write_report(folder / "report.html", outcome, scenario, place, story)
+
+    with Transcript.at(folder / "transcript.jsonl") as transcript, _progress(quiet=json) as progress:
+        simulation.simulate(
+            scenario,
+            place,
+            seed=seed,
+            bus=bus,
+            transcript=transcript,
+            directory=folder / "store",
+            judge=conclude,
+            progress=progress,
+        )
+    assert outcome is not None
+    text = msgspec.json.format(msgspec.json.encode(outcome), indent=2)
+    (folder / "outcome.json").write_bytes(text + b"\n")
+    if json:
+        sys.stdout.write(text.decode() + "\n")
+    else:
+        _say(outcome, folder)
+    return outcome.held
+
+
+def configured(name: str, *, city: str | None, duration: str | None, settings: Sequence[str]) -> Scenario:
+    """The scenario with what the command line says laid on."""
+    overlay = overlay_of(settings)
+    if city is not None:
+        overlay["city"] = city
+    if duration is not None:
+        try:
+            duration_ms(duration)
+        except ValueError as error:
+            raise UsageError(f"--for: {error}") from error
+        overlay["duration"] = duration
+    return declared.load(name, overlay=overlay)
+
+
+def prepared(folder: Path) -> None:
+    """The folder of a run, empty of an earlier run's files.
+
+    Raises:
+        OutsideError: if it cannot be written.
+    """
+    try:
+        store = folder / "store"
+        store.mkdir(parents=True, exist_ok=True)
+        for file in [*store.iterdir(), *(folder / f for f in ("outcome.json", "report.html", "transcript.jsonl"))]:
+            file.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutsideError(f"cannot write to {folder} ({error.strerror}); choose another folder with --out") from error
+
+
+def outcome_of(name: str, scenario: Scenario, city: City, story: Story, *, seed: int, bus: str) -> Outcome:
+    """What came of a run, every expectation judged."""
+    begins = story.outside.begins
+    incidents = told(story.said)
+    tally = story.platform.hub.queries.ledger()
+    published, in_flight = story.outside.field.ledger()
+    outcome = Outcome(
+        scenario=name,
+        city=city.name,
+        seed=seed,
+        bus=bus,
+        starts=to_local(begins),
+        simulated_s=(int(story.outside.env.now) - begins) / SECOND_MS,
+        wall_s=round(story.wall_s, 3),
+        digest=story.transcript.digest,
+        ledger=LedgerTotals(
+            published=published,
+            stored=tally.stored,
+            rejected=tally.rejected,
+            in_flight=in_flight,
+            received=tally.received,
+            duplicate=tally.duplicate,
+            unattributed=tally.unattributed,
+            by_reason=dict(sorted(tally.by_reason.items())),
+        ),
+        devices=story.outside.devices,
+        incidents=[incident_of(it, begins=begins) for it in incidents.values()],
+        cases=cases_of(story.said, story.truth),
+        warnings=[warning for it in incidents.values() for warning in warnings_of(it, begins=begins)],
+        kpis=kpis_of(incidents, story.truth),
+        expectations=[],
+        manifest=manifest(city.hash),
+    )
+    outcome.expectations = judge(outcome, scenario.expect)
+    return outcome
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[simulation.Progress]:
+    """A progress bar with the city's clock, where a person is looking."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield lambda part, t: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda part, t: bar.update(task, completed=part, description=to_local(t)[:16].replace("T", " "))
+
+
+def _say(outcome: Outcome, folder: Path) -> None:
+    held = sum(expectation.held for expectation in outcome.expectations)
+    for expectation in outcome.expectations:
+        if not expectation.held:
+            typer.echo(f"failed: {expectation.name} is {expectation.actual}, expected {expectation.expected}")
+    for incident in outcome.incidents:
+        closed = "open" if incident.closed_s is None else f"closed after {incident.closed_s / 3600:.1f} h"
+        typer.echo(f"incident {incident.id}: level {incident.level}, {closed}, {len(incident.tasks)} tasks")
+    typer.echo(
+        f"{outcome.scenario} in {outcome.city}, seed {outcome.seed}: {held} of {len(outcome.expectations)} expectations"
+        f" held; {outcome.simulated_s / 3600:g} h in {outcome.wall_s:.1f} s; digest {outcome.digest[:16]}"
+    )
+    typer.echo(f"report: {folder / 'report.html'}")
