@@ -135,20 +135,20 @@ class Crews:
             if team.recalled:
                 return
             team.say(TaskStage.ACCEPTED)
-        if order.duty not in DESK:
-            yield team.turn_out()
-            team.say(TaskStage.EN_ROUTE)
-            yield from team.go(order.lon, order.lat)
-        team.say(TaskStage.ON_SITE)
         outcome = yield from self._work(team, order)
         team.say(outcome.stage, outcome.findings)
 
     def _work(self, team: Team, order: WorkOrder) -> Work:
-        """Do what the duty asks; an order that names nothing one could find is given back, with the reason."""
+        """Go there and do what the duty asks; an order that names nothing one could find is given back, with the reason."""
         work = DUTIES.get(order.duty)
         if work is None:
             return Outcome({"why": f"nobody has learnt to do {order.duty}"}, TaskStage.FAILED)
         try:
+            if order.duty not in DESK:
+                yield team.turn_out()
+                team.say(TaskStage.EN_ROUTE)
+                yield from team.go(order.lon, order.lat)
+            team.say(TaskStage.ON_SITE)
             return (yield from work(team, order, self._citizens))
         except (UsageError, LookupError, ValueError) as error:
             return Outcome({"why": f"the order makes no sense on the spot: {error}"}, TaskStage.FAILED)

@@ -14,8 +14,8 @@ from scenarios.agents.team import Team, Work
 #: work(team, order, citizens): a generator that lets time pass, changes the world and returns an outcome.
 Trade: TypeAlias = Callable[[Team, WorkOrder, Citizens], Work]
 
-#: Duties that are done at the telephone, without going anywhere.
-DESK: Final = frozenset({"confirm_call", "hydrants_out", "hydrants_back", "send_sms"})
+#: Duties that are done from the desk: by telephone, or by people who live where it is needed.
+DESK: Final = frozenset({"confirm_call", "hydrants_out", "hydrants_back", "send_sms", "notify_residents"})
 
 DUTIES: Final[Mapping[str, Trade]] = MappingProxyType(
     {

@@ -65,7 +65,7 @@ class Practice(Declaration):
         return float(rng.triangular(it.low, it.likely, it.high))
 
     def speed_m_s(self, vehicle: str, t: int) -> float:
-        """Speed of a vehicle on the road at ``t`` [ms] by the class of the hour [m/s].
+        """Speed of a vehicle on the road at ``t`` [ms] by the class of the hour [m/s]; 0 of a desk.
 
         Raises:
             UsageError: if nobody has said how such a vehicle drives.

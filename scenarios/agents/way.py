@@ -10,6 +10,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from datahub.contract.clock import SECOND_MS
+from datahub.contract.errors import UsageError
 from scenarios.agents.practice import Practice
 
 EARTH_M: Final = 6_371_008.8
@@ -87,11 +88,17 @@ def drive(
     """The trip of a vehicle that leaves at ``t`` [ms]: crow's distance times road factor, at the hour's speed.
 
     A closed stretch across the line costs a detour, unless it lies around the start or the end (one's own work).
+
+    Raises:
+        UsageError: if the vehicle does not move.
     """
     way_m = distance_m(*start, *end) * rng.uniform(practice.of("road_ratio_low"), practice.of("road_ratio_high"))
     if any(_across(it, start, end) for it in closed):
         way_m *= practice.of("detour_ratio")
-    took = round(way_m / practice.speed_m_s(vehicle, t) * SECOND_MS)
+    speed = practice.speed_m_s(vehicle, t)
+    if speed <= 0:
+        raise UsageError(f"a {vehicle} goes nowhere; give the crew a vehicle")
+    took = round(way_m / speed * SECOND_MS)
     return Way(*start, t, *end, t + took)
 
 
