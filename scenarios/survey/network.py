@@ -25,9 +25,9 @@ from scenarios.survey import sizing
 from scenarios.survey.draft import Draft, Ground, Plane, tables
 
 #: Peak supply per household, all customers and leakage included [m3/s]: 2.43 persons (domain.md 6.1, V [S144]) x 180
-#: l/d (GB/T 50331, unverified) x 2 for customers that are no households / 0.88 (12 % lost) x 1.5 for the peak hour
+#: l/d (GB/T 50331, unverified) x 2 for customers that are no households / 0.88 (12 % lost) x 1.4 for the peak hour
 #: of a peak day (K_h 1.2-1.6, K_d 1.1-1.5: domain.md 7.2, G).
-PEAK_M3_S = 2.43 * 0.180 * 2 / 0.88 * 1.5 / 86_400
+PEAK_M3_S = 2.43 * 0.180 * 2 / 0.88 * 1.4 / 86_400
 #: Least diameters of backbone, ring and inlet [m], and from which diameter a main's valves are motorised [m].
 LEAST_TRUNK_M, LEAST_RING_M, LEAST_INLET_M, MOTORISED_M = 0.3, 0.15, 0.15, 0.6
 #: Pressure head that the backbone keeps in the peak hour [m], and what a plant's pumps lose between idle and peak [m].
@@ -143,7 +143,7 @@ def lay_system(
     size_backbone(draft, [*backbone, *pumps], junction=junction, households=households, ground=ground, rng=rng)
     for pump in pumps:
         draft.valves.append((pump, 1))
-    place_backbone_valves(draft, backbone, rng)
+    place_backbone_valves(draft, backbone, outlets=[outlet for _, outlet in outlets], rng=rng)
     for c in members:
         lay_zone(draft, int(c), junction[int(c)], places=places, households=int(households[c]), rng=rng)
 
@@ -222,10 +222,13 @@ def size_backbone(
         draft.diameter[pipe] = float(size)
 
 
-def place_backbone_valves(draft: Draft, pipes: Sequence[int], rng: np.random.Generator) -> None:
+def place_backbone_valves(
+    draft: Draft, pipes: Sequence[int], *, outlets: Sequence[int], rng: np.random.Generator
+) -> None:
     """Valves at each junction of the backbone on all its mains but one, the one being drawn (N-1 rule).
 
-    The inlet of the metered area that hangs on the junction always has its own, so an end has none but that.
+    The inlet of the metered area that hangs on the junction always has its own, so an end has none but that. At the
+    outlet of a plant every main has one.
     """
     at: dict[int, list[tuple[int, int]]] = {}
     for pipe in pipes:
@@ -233,7 +236,7 @@ def place_backbone_valves(draft: Draft, pipes: Sequence[int], rng: np.random.Gen
         at.setdefault(draft.b[pipe], []).append((pipe, 1))
     for node in sorted(at):
         ends = at[node]
-        without = int(rng.integers(len(ends)))
+        without = -1 if node in outlets else int(rng.integers(len(ends)))
         draft.valves.extend(end for i, end in enumerate(ends) if i != without)
 
 

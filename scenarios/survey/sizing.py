@@ -90,7 +90,7 @@ def design(graph: Graph, *, demand_m3_s: Floats, least_m: float, rng: np.random.
     them a looped network collapses to a tree whose every break leaves a quarter dry.
     """
     level = np.zeros(len(graph.fixed))
-    cases = [np.ones(len(graph.a)), *np.exp(rng.normal(0, 0.7, (4, len(graph.a))))]
+    cases = [np.ones(len(graph.a)), *np.exp(rng.normal(0, 0.5, (3, len(graph.a))))]
     largest = np.zeros(len(graph.a))
     for dearness in cases:
         dear = Graph(graph.a, graph.b, graph.length_m * dearness, graph.fixed)
@@ -98,7 +98,7 @@ def design(graph: Graph, *, demand_m3_s: Floats, least_m: float, rng: np.random.
         for _ in range(3):
             flow, _ = solve(dear, diameter_m=diameter, demand_m3_s=demand_m3_s, head_m=level)
             diameter = np.maximum(smallest(flow), least_m)
-        largest = np.maximum(largest, 0.9 * np.abs(flow))
+        largest = np.maximum(largest, 0.85 * np.abs(flow))
     return np.maximum(smallest(largest), least_m)
 
 

@@ -9,7 +9,6 @@ a warning. There are no tanks, so every step is a steady state: ``EN_runH`` is c
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -42,13 +41,9 @@ class EngineFailed(OutsideError):  # noqa: N818 - an event, like the project's o
     """EPANET refused the network or a step."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Solution:
-    """One steady state: head of each point [m], what leaves the network there [m3/s], flow of each link [m3/s]."""
-
-    head_m: Floats
-    outflow_m3_s: Floats
-    flow_m3_s: Floats
+def served_ratio(pressure_m: Floats) -> Floats:
+    """Part of a demand that is served at a pressure head [m] (Wagner, as EPANET reckons it)."""
+    return np.asarray(np.sqrt(np.clip((pressure_m - LEAST_M) / (FULL_M - LEAST_M), 0.0, 1.0)), np.float64)
 
 
 def model(layout: Layout, *, head_m: Floats, pump_loss: Floats) -> Any:
@@ -118,6 +113,7 @@ class Engine:
         self._head = _Column(self._points)
         self._outflow = _Column(self._points)
         self._flow = _Column(self._links)
+        self._pump_flow = _Column(self._pumps)
         self._set: dict[int, Floats] = {}
 
     def set_demand(self, demand_m3_s: Floats) -> None:
@@ -136,17 +132,13 @@ class Engine:
         """Loss coefficient of the valves on each link."""
         self._set_links(EN.MINORLOSS, coefficient)
 
-    def pump_flow_m3_s(self) -> Floats:
-        """What each source's pumps give [m3/s], in the last solution."""
-        return np.array([self._toolkit.ENgetlinkvalue(link, EN.FLOW) for link in self._pumps]) / LITRES
-
     def set_pump_loss(self, coefficient: Floats) -> None:
         """Loss coefficient that stands for each source's pump curve."""
         for link, value in zip(self._pumps, coefficient.tolist(), strict=True):
             self._toolkit.ENsetlinkvalue(link, EN.MINORLOSS, value)
 
-    def solve(self) -> Solution:
-        """The steady state for what is set.
+    def solve(self) -> Floats:
+        """The steady state for what is set: head of each point [m].
 
         Raises:
             EngineFailed: if EPANET gives up; a mere warning is counted.
@@ -157,12 +149,19 @@ class Engine:
             raise EngineFailed(f"EPANET ended a step with error {code}; see the EPANET 2.2 error codes")
         if code:
             self.warnings[code] = self.warnings.get(code, 0) + 1
-        get_node, get_link = self._library.EN_getnodevalue, self._library.EN_getlinkvalue
-        return Solution(
-            head_m=self._head.read(get_node, self._project, EN.HEAD),
-            outflow_m3_s=self._outflow.read(get_node, self._project, EN.DEMAND) / LITRES,
-            flow_m3_s=self._flow.read(get_link, self._project, EN.FLOW) / LITRES,
-        )
+        return self._head.read(self._library.EN_getnodevalue, self._project, EN.HEAD)
+
+    def flow_m3_s(self) -> Floats:
+        """Flow of each link in the last solution [m3/s], from its end a to its end b."""
+        return self._flow.read(self._library.EN_getlinkvalue, self._project, EN.FLOW) / LITRES
+
+    def pump_flow_m3_s(self) -> Floats:
+        """What each source's pumps give in the last solution [m3/s]."""
+        return self._pump_flow.read(self._library.EN_getlinkvalue, self._project, EN.FLOW) / LITRES
+
+    def outflow_m3_s(self) -> Floats:
+        """What leaves the network at each point in the last solution [m3/s], leaks and demand together."""
+        return self._outflow.read(self._library.EN_getnodevalue, self._project, EN.DEMAND) / LITRES
 
     def close(self) -> None:
         """Free what the engine holds."""
@@ -195,6 +194,7 @@ class _Column:
         self._cells = [(number, ctypes.c_void_p(start + 8 * row)) for row, number in enumerate(index)]
 
     def read(self, function: Any, project: Any, what: EN) -> Floats:
+        """All values of the column, by one of the library's functions."""
         code = int(what)
         for number, cell in self._cells:
             function(project, number, code, cell)

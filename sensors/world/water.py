@@ -20,7 +20,7 @@ from datahub.contract.observations import Floats, Ints
 from datahub.contract.units import PASCAL_PER_METRE
 from sensors.chance import Seeds
 from sensors.world.demand import STEP_MS, Demand, leak_coefficient
-from sensors.world.hydraulics import Engine, Solution
+from sensors.world.hydraulics import Engine, served_ratio
 from sensors.world.layout import lay_out
 from sensors.world.meters import KEPT_H, Meters
 from sensors.world.quality import RINSE, Quality, Stretches
@@ -56,7 +56,6 @@ class Burst:
 class _State:
     """What is so until something changes. Per point: cut_off; per node: all else; rates in m3/s."""
 
-    solution: Solution
     open_link: NDArray[np.bool_]
     cut_off: NDArray[np.bool_]
     pressure_m: Floats
@@ -95,6 +94,9 @@ class Water:
         self._delivered_m3 = np.zeros((3, self._nodes))
         self._source_m3 = self._burst_m3 = 0.0
         self._solved: _State | None = None
+        self._ways: tuple[NDArray[np.bool_], Floats, NDArray[np.bool_]] | None = None
+        self._flow_of: _State | None = None
+        self._flow = np.zeros(0)
         self._layout = lay_out(water)
         self._pump_loss = np.zeros(len(self._layout.sources))
         self._engine = self._start_engine()
@@ -109,7 +111,7 @@ class Water:
 
     def flow_m3_s(self, pipes: Ints) -> Floats:
         """Flow in pipes [m3/s], positive from end a to end b; of a burst pipe, the flow at its end a."""
-        return self._state().solution.flow_m3_s[pipes]
+        return self._flows()[pipes]
 
     def velocity_m_s(self, pipes: Ints) -> Floats:
         """Mean velocity in pipes [m/s]."""
@@ -175,7 +177,7 @@ class Water:
             raise UsageError(f"opening {opening} of valve row {valve} lies outside 0 (shut) to 1 (open)")
         if self.opening[valve] != opening:
             self.opening[valve] = opening
-            self._solved = None
+            self._solved = self._ways = None
 
     def burst(self, pipe: int, hole_m2: float) -> None:
         """A main (row) bursts in its middle; a second time, the hole grows.
@@ -193,7 +195,7 @@ class Water:
             self._layout = lay_out(self._water, (*self._layout.broken, pipe))
             self._engine.close()
             self._engine = self._start_engine()
-        self._solved = None
+        self._solved = self._ways = None
 
     def repair(self, pipe: int) -> bool:
         """A burst main is sound again, and the stretch that was dry for it is dirty; False if it was sound before."""
@@ -255,59 +257,64 @@ class Water:
 
     def _solve(self) -> _State:
         layout, n = self._layout, self._nodes
-        open_link, loss = self._links()
-        cut_off = layout.cut_off(open_link)
+        if self._ways is None:
+            self._ways = self._links()
+        open_link, loss, cut_off = self._ways
         wanted = self._demand.wanted(self.now)
         demand, emitter = np.zeros(layout.points), np.zeros(layout.points)
         demand[:n], emitter[:n] = wanted.households + wanted.others, self._leaks
         for pipe, burst in self.bursts.items():
             emitter[layout.break_point(pipe)] = DISCHARGE * burst.hole_m2 * (2 * GRAVITY_M_S2) ** 0.5
         demand[cut_off], emitter[cut_off] = 0.0, 0.0
-        engine = self._engine
-        engine.set_open(open_link)
-        engine.set_minor_loss(loss)
-        engine.set_demand(demand)
-        solution, emitter = self._settle(emitter)
-        pressure = np.where(cut_off, 0.0, solution.head_m - layout.elevation_m)
+        self._engine.set_open(open_link)
+        self._engine.set_minor_loss(loss)
+        self._engine.set_demand(demand)
+        head, emitter = self._settle(emitter)
+        pressure = np.where(cut_off, 0.0, head - layout.elevation_m)
         leaking = emitter * np.sqrt(np.maximum(pressure, 0.0))
-        delivered = np.clip(solution.outflow_m3_s - leaking, 0.0, demand)[:n]
         for pipe, burst in self.bursts.items():
             burst.leak_m3_s = float(leaking[layout.break_point(pipe)])
-        asked = wanted.households + wanted.others
-        ratio = np.where(asked > 0, delivered / np.where(asked > 0, asked, 1.0), 1.0)
+        ratio = np.where(cut_off, 0.0, served_ratio(pressure))[:n]
         return _State(
-            solution=solution,
             open_link=open_link,
             cut_off=cut_off,
             pressure_m=pressure[:n],
             households=wanted.households * ratio,
             others=wanted.others * ratio,
             leaking=leaking[:n],
-            ratio=ratio,
-            supplied=float(engine.pump_flow_m3_s().sum()),
+            ratio=np.where(demand[:n] + cut_off[:n] > 0, ratio, 1.0),
+            supplied=float(self._engine.pump_flow_m3_s().sum()),
         )
 
-    def _settle(self, emitter: Floats) -> tuple[Solution, Floats]:
-        """Solve; a leak at which the pressure falls under the air's is closed, as the engine would let it suck."""
+    def _settle(self, emitter: Floats) -> tuple[Floats, Floats]:
+        """Heads; a leak at which the pressure falls under the air's is closed, as the engine would let it suck."""
         for _ in range(3):
             self._engine.set_emitter(emitter)
             before = sum(self._engine.warnings.values())
-            solution = self._engine.solve()
+            head = self._engine.solve()
             self.engine_warnings += sum(self._engine.warnings.values()) - before
             self.solutions += 1
-            sucking = (emitter > 0) & (solution.head_m < self._layout.elevation_m)
+            sucking = (emitter > 0) & (head < self._layout.elevation_m)
             if not sucking.any():
                 break
             emitter = np.where(sucking, 0.0, emitter)
-        return solution, emitter
+        return head, emitter
 
-    def _links(self) -> tuple[NDArray[np.bool_], Floats]:
-        """Which links are open, and the loss coefficient of the valves on each."""
+    def _flows(self) -> Floats:
+        """Flow of every link now; read from the engine when first asked for."""
+        state = self._state()
+        if self._flow_of is not state:
+            self._flow_of, self._flow = state, self._engine.flow_m3_s()
+        return self._flow
+
+    def _links(self) -> tuple[NDArray[np.bool_], Floats, NDArray[np.bool_]]:
+        """Which links are open, the loss coefficient of the valves on each, and which points are cut off."""
         shut = self.opening < SHUT
-        open_link = np.bincount(self._layout.valve_link, weights=shut, minlength=len(self._layout.a)) == 0
+        closed = np.bincount(self._layout.valve_link, weights=shut, minlength=len(self._layout.a))
+        open_link = np.asarray(closed == 0, np.bool_)
         loss = np.exp(np.interp(self.opening, OPENING, np.log(VALVE_LOSS)))
         total = np.bincount(self._layout.valve_link, weights=loss, minlength=len(self._layout.a))
-        return np.asarray(open_link, np.bool_), np.asarray(total, np.float64)
+        return open_link, np.asarray(total, np.float64), self._layout.cut_off(open_link)
 
     def _dry(self, state: _State) -> NDArray[np.bool_]:
         """For each register pipe, whether it is cut off from every source, between its valves or with its ends."""
@@ -345,7 +352,7 @@ class Water:
             burst.lost_m3 += burst.leak_m3_s * seconds
             self._burst_m3 += burst.leak_m3_s * seconds
         if self._stretches.any():
-            self._stretches.advance(ms, ~self._dry(state), state.solution.flow_m3_s[: len(self._water.pipes)])
+            self._stretches.advance(ms, ~self._dry(state), self._flows()[: len(self._water.pipes)])
 
     def _start_engine(self) -> Engine:
         return Engine(self._layout, head_m=self._head_m[self._layout.sources], pump_loss=self._pump_loss)
