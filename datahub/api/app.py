@@ -1,0 +1,46 @@
+"""The API as one application, or attached to another."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+
+from datahub.api import commands as orders
+from datahub.api import devices, health, ledger, metrics, observations, problems
+from datahub.commands import Commands
+from datahub.queries import Queries
+
+
+def app(queries: Queries, commands: Commands, *, token: str = "") -> FastAPI:
+    """The whole API.
+
+    Args:
+        queries: what the hub knows.
+        commands: the way down to the devices.
+        token: what a caller must bear to order anything; empty lets nobody.
+    """
+    api = FastAPI(title="citybrain hub", version=_version(), docs_url=None, redoc_url=None)
+    attach(api, queries, commands, token=token)
+    return api
+
+
+def attach(api: FastAPI, queries: Queries, commands: Commands, *, token: str = "", prefix: str = "") -> None:
+    """Add the API's routes below ``prefix``, and its way of telling problems, to an application."""
+    problems.install(api)
+    for router in (
+        devices.router(queries),
+        observations.router(queries),
+        orders.router(queries, commands, token=token),
+        ledger.router(queries),
+        health.router(queries),
+        metrics.router(queries),
+    ):
+        api.include_router(router, prefix=prefix)
+
+
+def _version() -> str:
+    try:
+        return version("citybrain")
+    except PackageNotFoundError:
+        return "0"

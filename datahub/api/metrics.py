@@ -1,0 +1,87 @@
+"""The hub's figures for Prometheus (OpenMetrics 1.0)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from datahub.contract.clock import SECOND_MS
+from datahub.queries import Queries
+
+
+def router(queries: Queries) -> APIRouter:
+    """The route that Prometheus scrapes."""
+    routes = APIRouter(tags=["metrics"])
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Figures(queries))
+
+    @routes.get("/metrics", response_class=Response)
+    def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"Content-Type": content_type})
+
+    return routes
+
+
+class _Figures(Collector):
+    """Reads the figures when they are asked for; nothing is counted twice."""
+
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing before somebody asks."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """Ledger, devices and state as they are now."""
+        yield from self._ledger()
+        yield from self._devices()
+        yield from self._state()
+
+    def _ledger(self) -> Iterable[Metric]:
+        tally = self._queries.ledger()
+        yield CounterMetricFamily("citybrain_readings_received", "Readings at the hub's door.", value=tally.received)
+        fates = CounterMetricFamily("citybrain_readings", "Readings by where they went.", labels=["fate"])
+        for fate in ("stored", "rejected", "duplicate", "unattributed"):
+            fates.add_metric([fate], getattr(tally, fate))
+        yield fates
+        reasons = CounterMetricFamily(
+            "citybrain_readings_refused", "Readings not stored, by reason.", labels=["reason"]
+        )
+        for reason, count in tally.by_reason.items():
+            reasons.add_metric([reason], count)
+        yield reasons
+        kinds = CounterMetricFamily("citybrain_readings_stored", "Readings stored, by kind of device.", labels=["kind"])
+        for kind, count in tally.by_kind.items():
+            kinds.add_metric([kind], count)
+        yield kinds
+
+    def _devices(self) -> Iterable[Metric]:
+        devices = GaugeMetricFamily("citybrain_devices", "Devices by kind and state.", labels=["kind", "state"])
+        for kind, counts in self._queries.counts().items():
+            for state, count in counts.items():
+                devices.add_metric([kind, state], count)
+        yield devices
+
+    def _state(self) -> Iterable[Metric]:
+        health = self._queries.health()
+        for name, help_, value in (
+            ("citybrain_nodes", "Nodes known.", health.nodes),
+            ("citybrain_nodes_silent", "Nodes that have not spoken for too long.", health.silent_nodes),
+            ("citybrain_nodes_dead", "Nodes whose death was told.", health.dead_nodes),
+            ("citybrain_readings_waiting", "Readings that no tick has seen.", health.waiting),
+            ("citybrain_rows_unwritten", "Rows in the journal only.", health.unwritten),
+            ("citybrain_alarms_open", "Alarms that are open.", health.open_alarms),
+        ):
+            yield GaugeMetricFamily(name, help_, value=value)
+        yield CounterMetricFamily("citybrain_ticks", "Evaluations since the database began.", value=health.tick)
+        if health.now is not None:
+            time = GaugeMetricFamily("citybrain_city_time_seconds", "City time.", unit="seconds")
+            time.add_metric([], health.now / SECOND_MS)
+            yield time

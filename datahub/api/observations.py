@@ -1,0 +1,108 @@
+"""Observations: the latest of each device, and the history of one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from datahub.api.problems import Problem
+from datahub.api.words import CodePath, CodeText, Moment, born, kind_of, milliseconds, observed
+from datahub.contract.clock import to_utc
+from datahub.queries import Queries
+
+MOST_ROWS = 10_000
+"""Steps of a series, and devices of a list, in one answer."""
+
+
+class Reading(BaseModel):
+    """One reading; ``quality`` are the bits of ``codes.Quality``, 0 is good."""
+
+    time: str
+    value: float
+    quality: int
+
+
+class DeviceReading(Reading):
+    """One device's latest reading of the property that was asked for."""
+
+    device: str
+
+
+class Step(BaseModel):
+    """One step of a series: when it starts, how many readings it has, and what they were."""
+
+    time: str
+    count: int
+    min: float
+    mean: float
+    max: float
+    last: float
+
+
+class SeriesView(BaseModel):
+    """A device's property over time, in the unit that the property's name carries."""
+
+    device: str
+    property: str
+    every_s: float | None
+    steps: list[Step]
+
+
+def router(queries: Queries) -> APIRouter:
+    """Routes about observations."""
+    routes = APIRouter(tags=["observations"])
+
+    @routes.get("/devices/{code}/latest")
+    def latest_of(code: CodePath) -> dict[str, Reading]:
+        found = queries.latest_of(born(queries, code))
+        return {
+            name: Reading(time=to_utc(t), value=value, quality=quality) for name, (t, value, quality) in found.items()
+        }
+
+    @routes.get("/observations/latest")
+    def latest(
+        property: str,  # noqa: A002 - the contract's word
+        kind: str | None = None,
+        after: CodeText = "0",
+        limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 1_000,
+    ) -> list[DeviceReading]:
+        found = queries.latest(observed(queries, property))
+        keep = found.device > int(after)
+        if kind_of(queries, kind) is not None:
+            keep &= np.isin(found.device, queries.devices(kind=kind).device)
+        rows = np.flatnonzero(keep)
+        rows = rows[np.argsort(found.device[rows], kind="stable")][:limit]
+        columns = (found.device[rows], found.phenomenon_time[rows], found.value[rows], found.quality[rows])
+        return [
+            DeviceReading(device=str(device), time=to_utc(t), value=value, quality=quality)
+            for device, t, value, quality in zip(*(column.tolist() for column in columns), strict=True)
+        ]
+
+    @routes.get("/devices/{code}/series/{property}")
+    def series(
+        code: CodePath,
+        property: str,  # noqa: A002
+        start: Moment,
+        end: Moment,
+        every_s: Annotated[float | None, Query(ge=0.001, le=31_536_000)] = None,
+    ) -> SeriesView:
+        device, name = born(queries, code), observed(queries, property)
+        low, high = milliseconds(start), milliseconds(end)
+        if high <= low:
+            raise Problem(422, f"the series ends ({to_utc(high)}) before it starts ({to_utc(low)})")
+        if every_s is not None and (high - low) / 1000 / every_s > MOST_ROWS:
+            raise Problem(422, f"more than {MOST_ROWS} steps; ask for a larger every_s or a shorter time")
+        found = queries.series(device, name, start=low, end=high, every_s=every_s)
+        if len(found) > MOST_ROWS:
+            raise Problem(422, f"{len(found)} readings, at most {MOST_ROWS} in one answer; ask with every_s")
+        columns = (found.t, found.count, found.min, found.mean, found.max, found.last)
+        steps = [
+            Step(time=to_utc(t), count=count, min=least, mean=mean, max=most, last=last)
+            for t, count, least, mean, most, last in zip(*(column.tolist() for column in columns), strict=True)
+        ]
+        return SeriesView(device=code, property=name, every_s=every_s, steps=steps)
+
+    return routes

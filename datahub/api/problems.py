@@ -1,0 +1,74 @@
+"""What went wrong, as a problem document (RFC 9457)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from datahub.contract.errors import CitybrainError, IllegalMove, OutsideError, UsageError
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(Exception):  # noqa: N818 - the standard's word
+    """Something a caller must be told, with the status that says what kind of thing it is."""
+
+    def __init__(self, status: int, detail: str, *, headers: dict[str, str] | None = None) -> None:
+        self.status, self.detail, self.headers = status, detail, headers
+        super().__init__(detail)
+
+
+def install(api: FastAPI) -> None:
+    """Let an application answer every error with a problem document."""
+    api.add_exception_handler(Problem, _told)
+    api.add_exception_handler(HTTPException, _refused)
+    api.add_exception_handler(RequestValidationError, _invalid)
+    api.add_exception_handler(CitybrainError, _ours)
+    api.add_exception_handler(Exception, _broken)
+
+
+def _document(request: Request, *, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """The document; its type is left at ``about:blank``, so the title is the status phrase (RFC 9457, 4.2.1)."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+    }
+    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    if not isinstance(error, Problem):
+        raise error
+    return _document(request, status=error.status, detail=error.detail, headers=error.headers)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    headers = dict(error.headers) if error.headers else None
+    return _document(request, status=error.status_code, detail=str(error.detail), headers=headers)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    details = [f"{'.'.join(map(str, one['loc'][1:])) or one['loc'][0]}: {one['msg']}" for one in error.errors()]
+    return _document(request, status=422, detail="; ".join(details))
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    status = 400 if isinstance(error, UsageError) else 500
+    status = 409 if isinstance(error, IllegalMove) else 503 if isinstance(error, OutsideError) else status
+    return _document(request, status=status, detail=str(error))
+
+
+async def _broken(request: Request, _error: Exception) -> Response:
+    """A fault of ours: the caller learns that, the log learns the rest."""
+    return _document(request, status=500, detail="the hub could not answer; its log says why")

@@ -1,0 +1,70 @@
+"""How codes and times are written in the API.
+
+Unified codes are text: they have up to 18 digits, and JavaScript keeps 15. Times are RFC 3339 in UTC; one given without
+an offset is city-local.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, TypeAlias
+
+from fastapi import Path
+from pydantic import AfterValidator, StringConstraints
+
+from datahub.api.problems import Problem
+from datahub.contract.clock import from_datetime
+from datahub.queries import Queries
+
+CodeText: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}$")]
+CodePath: TypeAlias = Annotated[str, Path(pattern=r"^[0-9]{1,18}$", description="unified code")]
+
+
+def _within_reach(moment: datetime) -> datetime:
+    if not 1970 <= moment.year < 2200:
+        raise ValueError("a year from 1970 to 2199")
+    return moment
+
+
+Moment: TypeAlias = Annotated[datetime, AfterValidator(_within_reach)]
+
+
+def milliseconds(moment: datetime) -> int:
+    """Epoch milliseconds of a time in a request."""
+    return from_datetime(moment)
+
+
+def observed(queries: Queries, name: str) -> str:
+    """A property that some device observes.
+
+    Raises:
+        Problem: 404, naming those there are.
+    """
+    known = queries.properties()
+    if name not in known:
+        raise Problem(404, f"no device observes '{name:.80}'; observed are: {', '.join(known) or 'none yet'}")
+    return name
+
+
+def born(queries: Queries, code: str) -> int:
+    """Code of a device that the registry knows.
+
+    Raises:
+        Problem: 404.
+    """
+    device = int(code)
+    if not len(queries.devices(device=device)):
+        raise Problem(404, f"no device {device} was ever born; see /devices for those there are")
+    return device
+
+
+def kind_of(queries: Queries, name: str | None) -> str | None:
+    """A kind that the registry knows, or None if none is asked for.
+
+    Raises:
+        Problem: 404, naming those there are.
+    """
+    known = [kind.name for kind in queries.kinds()]
+    if name is not None and name not in known:
+        raise Problem(404, f"no device is of kind '{name:.80}'; there are: {', '.join(known) or 'none yet'}")
+    return name
