@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
@@ -50,7 +51,7 @@ def lay_meters(
         homes = int(supplied[rows].sum())
         radius = 1_000 * float(np.sqrt(division.population / density_per_km2 / np.pi))
         count = max(int(homes / households_per_building), 1)
-        buildings = crowded(shapes[c], count, middle=middle[c], radius=radius, rng=rng)
+        buildings = crowded(_home_land(shapes[c], middle[c]), count, middle=middle[c], radius=radius, rng=rng)
         start = _angle(node_xy[rows[:1]], middle[c])[0] - np.pi / max(len(rows), 1)
         turn = np.mod(_angle(buildings, middle[c]) - start, 2 * np.pi)
         buildings = buildings[np.argsort(turn, kind="stable")]
@@ -80,6 +81,13 @@ def crowded(area: BaseGeometry, count: int, *, middle: Floats, radius: float, rn
     weight = 1e-3 + np.exp(-away / (2 * radius**2))
     lots = np.log(rng.uniform(size=len(points))) / weight  # Efraimidis & Spirakis 2006: weighted, without replacement
     return points[np.argsort(-lots, kind="stable")[:count]]
+
+
+def _home_land(shape: BaseGeometry, middle: Floats) -> BaseGeometry:
+    """The land of a community on which its middle lies: nobody lives on its islets and artificial islands."""
+    lands = shapely.get_parts(shape)
+    home: BaseGeometry = lands[shapely.distance(lands, shapely.Point(middle)).argmin()]
+    return home
 
 
 def _shares(total: int, count: int) -> Ints:

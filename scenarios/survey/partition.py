@@ -27,7 +27,10 @@ ROUNDS: Final = 12
 
 
 def cells(area: BaseGeometry, seeds: Sequence[Floats]) -> list[BaseGeometry]:
-    """The area divided among owners: each point of it belongs to the owner of the nearest seed.
+    """The area divided among owners: each land among those with a seed on it, by the nearest seed.
+
+    An islet without a seed goes whole to the owner of the nearest one. A seed that lies off the coast counts for the
+    nearest land.
 
     Args:
         area: polygon or multipolygon [m].
@@ -37,15 +40,32 @@ def cells(area: BaseGeometry, seeds: Sequence[Floats]) -> list[BaseGeometry]:
         return [area]
     points = np.concatenate(seeds)
     owner = np.repeat(np.arange(len(seeds)), [len(own) for own in seeds])
-    pieces = shapely.voronoi_polygons(MultiPoint(points), extend_to=area.envelope.buffer(1.0), ordered=True).geoms
-    wholes = [shapely.union_all([pieces[i] for i in np.flatnonzero(owner == k)]) for k in range(len(seeds))]
-    return healed([polygonal(whole.intersection(area)) for whole in wholes])
+    lands, places = shapely.get_parts(area), np.array([shapely.Point(point) for point in points])
+    land_of = np.asarray(shapely.distance(places[:, None], lands[None, :])).argmin(axis=1)
+    shares: list[list[BaseGeometry]] = [[] for _ in seeds]
+    for number, land in enumerate(lands):
+        here = np.flatnonzero(land_of == number)
+        if len(here) == 0:
+            here = np.array([np.asarray(shapely.distance(places, land)).argmin()])
+        for k, share in _shared_out(land, points[here], owner[here]).items():
+            shares[k].append(share)
+    return [polygonal(shapely.union_all(share)) for share in shares]
+
+
+def _shared_out(land: BaseGeometry, points: Floats, owner: NDArray[np.intp]) -> dict[int, BaseGeometry]:
+    """One land among the owners of the points, healed."""
+    owners = np.unique(owner).tolist()
+    if len(owners) == 1:
+        return {owners[0]: land}
+    pieces = shapely.voronoi_polygons(MultiPoint(points), extend_to=land.envelope.buffer(1.0), ordered=True).geoms
+    wholes = [shapely.union_all([pieces[i] for i in np.flatnonzero(owner == k)]) for k in owners]
+    return dict(zip(owners, healed([polygonal(whole.intersection(land)) for whole in wholes]), strict=True))
 
 
 def healed(shapes: list[BaseGeometry]) -> list[BaseGeometry]:
     """The same area with every cut-off piece given to the neighbour with which it shares most border.
 
-    A piece that touches no other cell (an islet) stays where it is.
+    A piece that touches no other cell stays where it is.
     """
     owned = [sorted(shapely.get_parts(shape), key=lambda part: -part.area) for shape in shapes]
     moved: list[list[BaseGeometry]] = [[] for _ in shapes]
