@@ -7,9 +7,6 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from brain.apply import apply
 from brain.cases.kinds import case_types
 from brain.dispatch.choice import Practice
@@ -29,16 +26,17 @@ from brain.office import Office, Senses
 from brain.parameter import bind
 from brain.plans.declared import Plan
 from brain.plans.reading import library
-from brain.records import Records
+from brain.records import Records, Transactions
 from brain.seats import check
+from brain.senses import CitySenses
 from brain.state import CrewState, Task
 from datahub.connector import Connector, Exchange, WorkOrder
 from datahub.contract.city import City
 from datahub.contract.clock import MINUTE_MS
 from datahub.contract.codes import AckStatus, TaskStage
 from datahub.contract.errors import CitybrainError, UsageError
-from datahub.contract.observations import Ints
 from datahub.events import AlarmClosed, AlarmOpened, CommandMoved, HubEvent
+from datahub.queries import Queries
 
 LEARNED_MS = 15 * MINUTE_MS
 """How often what the senses have learned is kept; a crash costs at most so much of learning."""
@@ -67,67 +65,52 @@ class Orders(Protocol):
         """Tell a device to act; the same id again changes nothing."""
 
 
-class Learner(Senses, Protocol):
-    """Senses whose learning can be kept."""
-
-    def state(self) -> Mapping[str, NDArray[np.generic]]:
-        """All that was learned, as plain arrays by name."""
-
-    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
-        """Go on from what ``state`` gave."""
-
-
-class Movers(Protocol):
-    """Finds the devices that move managed objects (``brain.senses`` on the hub's queries)."""
-
-    def __call__(self, kind: str) -> tuple[Ints, Ints]:
-        """(device codes, codes of the objects they watch) of all devices of a kind that have been born."""
-
-
 class Brain:
     """The city brain of one city.
 
     Args:
         city: divisions and asset register.
-        senses: what it notices.
-        movers: finds the device on a managed object.
+        queries: the one door for reading what devices said.
         commands: the way down to devices.
         connectors: the dialect of each department's system, by department.
         exchange: carries requests to those systems.
-        records: its books; what they hold is taken up.
-        plans, practice: declared ones unless others are given.
+        store: the city's transactional database; what its books hold is taken up.
+        senses, plans, practice: those of the city and the declared ones, unless others are given.
     """
 
     def __init__(
         self,
         *,
         city: City,
-        senses: Learner,
-        movers: Movers,
+        queries: Queries | None,
         commands: Orders,
         connectors: Mapping[str, Connector],
         exchange: Exchange,
-        records: Records,
+        store: Transactions,
+        senses: Senses | None = None,
         plans: Sequence[Plan] | None = None,
         practice: Practice | None = None,
     ) -> None:
         self.city = city
-        self._commands, self._records = commands, records
+        self._commands, self._records = commands, Records(store)
+        if senses is None and queries is None:
+            raise UsageError("a brain needs queries, or senses of its own")
+        notices: Senses = senses or CitySenses(city, queries, self._records.blobs())  # type: ignore[arg-type]
         practice = practice or bind(Practice, "dispatch")
         self._desk = Desk(connectors, exchange, practice)
         self.office = Office(
-            memory=records.recall(),
+            memory=self._records.recall(),
             plans=library() if plans is None else plans,
             cases=case_types(),
             practice=practice,
-            ground=Ground(city, movers),
-            senses=senses,
-            t=records.last_tick(),
+            ground=Ground(city, notices.movers),
+            senses=notices,
+            t=self._records.last_tick(),
         )
-        self._learner, self._learned = senses, self.office.t
+        self._learned = self.office.t
         self._given: deque[OrderGiven] = deque()
         self._lock = threading.Lock()
-        self._take_up(records)
+        self._take_up()
 
     @property
     def memory(self) -> Memory:
@@ -160,11 +143,16 @@ class Brain:
         self._settle(said)
         while self._hand_in(said):
             self._settle(said)
-        blobs = self._learner.state() if t - self._learned >= LEARNED_MS or said.raised else None
+        blobs = office.senses.state() if t - self._learned >= LEARNED_MS or said.raised else None
         if blobs is not None:
             self._learned = t
         self._records.keep(office.memory, said.messages, t=t, blobs=blobs)
         return said.messages
+
+    def close(self) -> None:
+        """Keep what was learned since it was last kept."""
+        office = self.office
+        self._records.keep(office.memory, (), t=office.t, blobs=office.senses.state())
 
     def _hear(self, messages: Iterable[Message], said: _Said) -> None:
         """Apply each message and let its reactions follow it, depth first, so that nobody reacts to what is stale."""
@@ -271,8 +259,8 @@ class Brain:
         step = plan.find(task.step) if plan else None
         return (step.zh, step.en) if step else (task.duty, task.duty)
 
-    def _take_up(self, records: Records) -> None:
-        """Know every crew from its department's card, and go on from what the books hold."""
+    def _take_up(self) -> None:
+        """Know every crew from its department's card."""
         memory = self.office.memory
         for department in self.city.departments.values():
             for crew in department.crews:
@@ -282,12 +270,6 @@ class Brain:
                 )
                 state.skills = crew.skills
                 memory.keep(state)
-        blobs = records.blobs()
-        if blobs:
-            self._learner.restore(blobs)
-        for incident in memory.open_incidents():
-            if incident.closed_valves:
-                self.office.senses.told(incident.closed_valves)
 
 
 class _Said:

@@ -52,6 +52,7 @@ def open_incident(memory: Memory, said: EventRaised) -> None:
             raised=said.t,
             facts=dict(said.facts),
             candidates=dict(said.candidates),
+            devices=said.devices,
         )
     )
 

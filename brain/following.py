@@ -99,7 +99,6 @@ def _turned(office: Office, incident: Incident, task: Task) -> Iterator[Message]
         for valve in failed:
             incident.stuck_closed[str(valve)] = incident.stuck_closed.get(str(valve), 0) + 1
     office.memory.keep(incident)
-    office.senses.told(incident.closed_valves)
     if failed and task.duty == "close_valve":
         yield from plan_shutdown(office, incident)
     else:
@@ -126,7 +125,6 @@ def _moved(
     if said.status is AckStatus.DONE:
         shut = {*incident.closed_valves, valve} if position == 0 else {*incident.closed_valves} - {valve}
         incident.closed_valves = sorted(shut)
-        office.senses.told(incident.closed_valves)
     elif said.status in (AckStatus.REJECTED, AckStatus.EXPIRED):
         incident.hand_operated = sorted({*incident.hand_operated, valve})
         office.memory.keep(incident)
@@ -159,7 +157,12 @@ def _valve_facts(office: Office, incident: Incident) -> dict[str, Fact]:
 
 def stop_work(office: Office, said: EventDismissed | EventClosed) -> Iterator[Message]:
     """Nothing is left to do: what is still under way for it is taken back, and the senses begin afresh."""
-    office.senses.over(said.id)
+    memory = office.memory
+    case, incident = memory.cases.get(f"case.{said.id}"), memory.incidents.get(said.id)
+    if case is not None:
+        office.senses.over(case.type, case.place.object)
+    elif incident is not None:
+        office.senses.over(incident.type, incident.place.object)
     for task in office.memory.tasks_of(said.id):
         if task.open:
             yield TaskUpdated(t=office.t, id=task.id, stage=TaskStage.WITHDRAWN)
@@ -228,6 +231,10 @@ def _site(office: Office, incident: Incident, step: Step) -> Site:
 def search_on(office: Office) -> Iterator[Message]:
     """Every likely pipe was looked at in vain: give up, or look at their neighbours if citizens have seen water."""
     for incident in _open(office):
+        if incident.stage is IncidentStage.RAISED and office.senses.normal(incident):
+            why = "readings are normal again and nobody has seen water"
+            yield EventDismissed(t=office.t, id=incident.id, why=why)
+            continue
         plan = office.plan_of(incident)
         step = next((each for each in plan.step if each.action is Action.SEARCH), None) if plan else None
         if step is None or incident.steps.get(step.id) is None or incident.steps[step.id].stage is not StepStage.OPEN:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
@@ -15,19 +14,15 @@ from datahub.contract.city import City, ObjectTable
 from datahub.contract.observations import Ints
 
 
-class Movers(Protocol):
-    """Finds the device that moves a managed object."""
-
-    def __call__(self, kind: str) -> tuple[Ints, Ints]:
-        """(device codes, codes of the objects they watch) of all devices of a kind that have been born."""
-
-
 @dataclass(slots=True, eq=False)
 class Ground:
-    """Lookups in the asset register; ``movers`` is asked anew when an object has no device yet."""
+    """Lookups in the asset register.
+
+    ``movers`` gives (device codes, codes of the objects they watch) of a kind; asked anew while an object has none.
+    """
 
     city: City
-    movers: Movers
+    movers: Callable[[str], tuple[Ints, Ints]]
     _known: dict[str, dict[int, int]] = field(default_factory=dict)
     _motors: dict[int, int] = field(default_factory=dict)
 

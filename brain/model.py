@@ -63,7 +63,7 @@ class AnomalyFound(Message, frozen=True):
 class EventRaised(Message, frozen=True):
     """The brain believes that something has happened in the city.
 
-    ``candidates``: managed objects, most likely first, with their weight.
+    ``candidates``: managed objects, most likely first, with their weight. ``devices``: whose readings gave it away.
     """
 
     id: str
@@ -72,6 +72,7 @@ class EventRaised(Message, frozen=True):
     certainty: Certainty
     candidates: dict[str, float] = {}
     facts: dict[str, float | str] = {}
+    devices: tuple[int, ...] = ()
 
 
 class EventUpdated(Message, frozen=True):

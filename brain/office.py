@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from brain.cases.kinds import CaseType
 from brain.dispatch.choice import Practice
@@ -13,13 +16,14 @@ from brain.memory import Memory
 from brain.model import Message
 from brain.plans.declared import Plan
 from brain.state import Case, Incident
+from datahub.contract.observations import Ints
 
 
 class Senses(Protocol):
     """What the brain notices (``brain.senses``)."""
 
-    def look(self, t: int, open_incidents: Sequence[Incident]) -> Sequence[Message]:
-        """What is newly noticed at ``t`` [ms]: anomalies, events raised, events taken back."""
+    def look(self, t: int, open_incidents: Sequence[Incident]) -> Iterable[Message]:
+        """What is newly noticed at ``t`` [ms], knowing what is open and which valves are closed for it."""
 
     def normal(self, incident: Incident) -> bool:
         """Whether the readings that gave an incident away are back in their normal band for long enough."""
@@ -27,11 +31,14 @@ class Senses(Protocol):
     def well(self, case: Case) -> bool | None:
         """Whether the thing of a case is well by its own readings since it was handled; None while they are silent."""
 
-    def told(self, closed_valves: Sequence[int]) -> None:
-        """Which valves (codes) are closed now, so that nobody wonders at what follows from it."""
+    def over(self, type: str, object: int) -> None:  # noqa: A002
+        """A matter of this type at this object is closed or dismissed: what it explained may be noticed anew."""
 
-    def over(self, event: str) -> None:
-        """An event is closed or dismissed: what it explained may be noticed anew."""
+    def movers(self, kind: str) -> tuple[Ints, Ints]:
+        """(device codes, codes of the objects they watch) of all devices of a kind that have been born."""
+
+    def state(self) -> Mapping[str, NDArray[np.generic]]:
+        """All that was learned, as plain arrays by name."""
 
 
 @dataclass(slots=True)

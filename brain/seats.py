@@ -59,7 +59,7 @@ def check(order: OrderGiven) -> None:
     Raises:
         OrderForbidden: naming the order, the role and who may.
     """
-    if order.order not in SeatOrder:
+    if order.order not in tuple(SeatOrder):
         known = ", ".join(SeatOrder)
         raise OrderForbidden(f"'{order.order}' is no order; a seat may give: {known}")
     if order.order not in ROLES.get(order.role, ()):

@@ -93,6 +93,7 @@ class Incident(msgspec.Struct):
     level: int = 0
     facts: dict[str, Fact] = {}
     candidates: dict[str, float] = {}
+    devices: tuple[int, ...] = ()
     failed_valves: list[int] = []
     hand_operated: list[int] = []
     stuck_closed: dict[str, int] = {}

@@ -1,0 +1,108 @@
+"""What the brain notices, in messages: anomalies and events from what devices said, and when all is normal again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brain.awareness.attention import Attention
+from brain.awareness.lamps import FEEDER_DARK, LampFinding
+from brain.awareness.supply import SupplyAnomaly
+from brain.events.judging import BURST, BurstRules, judge_burst, place_of
+from brain.ground import row_of
+from brain.model import EventRaised, Message, Place
+from brain.parameter import bind
+from brain.state import Case, Incident
+from datahub.contract.city import City
+from datahub.contract.codes import Certainty
+from datahub.contract.observations import Ints
+from datahub.queries import Queries
+
+
+class CitySenses:
+    """The senses of one city.
+
+    Args:
+        queries: the one door for reading what devices said.
+        saved: what ``state`` gave before a restart.
+    """
+
+    def __init__(self, city: City, queries: Queries, saved: Mapping[str, NDArray[np.generic]]) -> None:
+        self._city, self._queries = city, queries
+        self._attention = Attention(city, queries, saved=saved)
+        self._rules = bind(BurstRules, "burst")
+
+    @property
+    def attention(self) -> Attention:
+        """The watches themselves, for curves with their normal bands."""
+        return self._attention
+
+    def look(self, t: int, open_incidents: Sequence[Incident]) -> Iterator[Message]:
+        """What is newly noticed at ``t`` [ms]; what follows from valves that are closed is not wondered at."""
+        self._tell([valve for each in open_incidents for valve in each.closed_valves])
+        noticed = self._attention.tick(t)
+        if noticed.supply is not None:
+            yield from self._supply(noticed.supply, [each.place for each in open_incidents if each.type == BURST])
+        for finding in noticed.lamps:
+            yield self._lamp(finding)
+
+    def _supply(self, found: SupplyAnomaly, open_at: Sequence[Place]) -> Iterator[Message]:
+        yield found.message
+        event = judge_burst(self._city, found.message, found.ranking, open_at=open_at, rules=self._rules)
+        if event is not None:
+            yield event
+
+    def _lamp(self, found: LampFinding) -> EventRaised:
+        table = self._city.objects["lamp_feeder" if found.type == FEEDER_DARK else "pole"]
+        row = row_of(table, found.object)
+        place = Place(lon=0.0, lat=0.0, object=found.object) if row is None else place_of(self._city, table, row)
+        name = f"{found.type}-{found.object}-{found.t}"
+        facts: dict[str, float | str] = {"devices_count": float(len(found.devices))}
+        return EventRaised(
+            t=found.t,
+            id=name,
+            type=found.type,
+            place=place,
+            certainty=Certainty.LIKELY,
+            facts=facts,
+            devices=found.devices,
+        )
+
+    def normal(self, incident: Incident) -> bool:
+        """Whether the loggers that gave an incident away are back in their band for long enough."""
+        return self._attention.recovered(incident.devices)
+
+    def well(self, case: Case) -> bool | None:
+        """Whether the lamp (or most of the section) was seen burning since it was handled; None: nothing tells."""
+        lamps = self._attention.lamps
+        if lamps is None:
+            return None
+        seen = lamps.feeder_burning_since if case.type == FEEDER_DARK else lamps.burning_since
+        return seen(case.place.object, case.handled)
+
+    def _tell(self, closed_valves: Sequence[int]) -> None:
+        valves = self._city.water.valves
+        rows = [row for code in closed_valves if (row := row_of(valves, code)) is not None]
+        if self._attention.supply is not None:
+            self._attention.supply.close_valves(rows)
+
+    def over(self, type: str, object: int) -> None:  # noqa: A002
+        """A matter is closed or dismissed: judge afresh."""
+        if type == BURST and self._attention.supply is not None:
+            self._attention.supply.over()
+        elif type != BURST and self._attention.lamps is not None:
+            self._attention.lamps.forget(object)
+
+    def movers(self, kind: str) -> tuple[Ints, Ints]:
+        """(device codes, codes of the objects they watch) of all devices of a kind that have been born."""
+        if all(known.name != kind for known in self._queries.kinds()):
+            nothing = np.zeros(0, np.int64)
+            return nothing, nothing
+        found = self._queries.devices(kind=kind)
+        return found.device, found.object
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """All that was learned, as plain arrays by name."""
+        return self._attention.state()
