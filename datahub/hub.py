@@ -142,7 +142,7 @@ class Hub:
                 )
         self._notes += notes
         if body is not None:
-            self.memory.add(taken.entry, taken.slot)
+            self.memory.add(taken.entry, taken.places)
             self.ledger.add(taken.entry.tally)
         if len(taken.marks):
             self._bus.send(taken.marks)

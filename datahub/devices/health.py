@@ -6,7 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from datahub.contract.clock import MINUTE_MS
+from datahub.contract.clock import MINUTE_MS, SECOND_MS
+from datahub.contract.messages import KindDescriptor
 from datahub.contract.observations import Ints
 from datahub.devices.nodes import Nodes
 
@@ -20,17 +21,23 @@ ROUND_MS: Final = 5 * MINUTE_MS
 """Silence is looked for once in so much city time."""
 
 
-def tolerated_ms(nodes: Nodes) -> Ints:
-    """How long each node may say nothing [ms]."""
-    return np.maximum(nodes.report_ms * MISSED_REPORTS, SHORTEST_MS)
+FOR_EVER: Final = 2**62
+"""Tolerated silence of what speaks on events only [ms]."""
+
+
+def tolerated_ms(kind: KindDescriptor) -> int:
+    """How long a node with such a device behind it may say nothing [ms]."""
+    return max(round(kind.report_s * SECOND_MS) * MISSED_REPORTS, SHORTEST_MS) if kind.report_s > 0 else FOR_EVER
 
 
 def turn_silent(nodes: Nodes, t: int) -> tuple[Ints, Ints]:
     """Find who fell silent and who speaks again, as of city time ``t`` [ms]; rows, ascending, and marks them.
 
-    Nodes that speak on events only (no report period) are never silent; dead ones are dead, not silent.
+    The dead are dead, not silent.
     """
-    quiet = (nodes.heard < t - tolerated_ms(nodes)) & (nodes.report_ms > 0) & ~nodes.dead
-    fell, rose = np.flatnonzero(quiet & ~nodes.silent), np.flatnonzero(~quiet & nodes.silent)
+    quiet = t - nodes.heard > nodes.tolerated_ms
+    quiet &= ~nodes.dead
+    changed = np.flatnonzero(quiet != nodes.silent)
     nodes.silent = quiet
-    return fell, rose
+    fell = quiet[changed]
+    return changed[fell], changed[~fell]

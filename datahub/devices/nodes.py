@@ -17,7 +17,7 @@ class Nodes:
         next: below this sequence everything of the epoch has come, if ``gap`` is false or not.
         gap: something came beyond a missing pack.
         heard: latest time at which the node said anything, by its own clock [ms].
-        report_ms: longest time between two packs when healthy [ms]; 0: speaks only on events.
+        tolerated_ms: how long it may say nothing before it counts as silent [ms]; ``FOR_EVER``: speaks on events only.
         silent: no word for longer than tolerated.
         dead: said farewell, or its last will did.
     """
@@ -27,7 +27,7 @@ class Nodes:
         self.epoch: Ints = np.zeros(0, np.int64)
         self.next: Ints = np.zeros(0, np.int64)
         self.heard: Ints = np.zeros(0, np.int64)
-        self.report_ms: Ints = np.zeros(0, np.int64)
+        self.tolerated_ms: Ints = np.zeros(0, np.int64)
         self.gap: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self.silent: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self.dead: NDArray[np.bool_] = np.zeros(0, np.bool_)
@@ -50,7 +50,7 @@ class Nodes:
         former = self.node
         merged = np.union1d(former, new)
         place = np.searchsorted(merged, former)
-        for name in ("epoch", "next", "heard", "report_ms", "gap", "silent", "dead"):
+        for name in ("epoch", "next", "heard", "tolerated_ms", "gap", "silent", "dead"):
             column = getattr(self, name)
             grown = np.zeros(len(merged), column.dtype)
             grown[place] = column

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from datahub.contract.codes import DeviceState
 from datahub.contract.messages import BirthBatch, KindDescriptor
 from datahub.contract.observations import Floats, Ints
+from datahub.devices.health import tolerated_ms
 from datahub.devices.nodes import Nodes, find
 from datahub.ingest.windows import Windows
 
@@ -160,7 +161,7 @@ class Registry:
         nodes = self.nodes
         node = np.concatenate([batch.node for batch in births])
         epoch = np.concatenate([batch.epoch for batch in births])
-        report = np.concatenate([np.full(len(batch), round(batch.kind.report_s * 1000)) for batch in births])
+        tolerated = np.concatenate([np.full(len(batch), tolerated_ms(batch.kind)) for batch in births])
         nodes.admit(node)
         row = nodes.rows(node)
         unborn = nodes.epoch[row] == 0
@@ -168,7 +169,7 @@ class Registry:
         later = np.flatnonzero(epoch > nodes.epoch[row])
         for i in later[np.lexsort((epoch[later], node[later]))].tolist():
             self.windows.turn(int(row[i]), node=int(node[i]), epoch=int(epoch[i]))
-        np.maximum.at(nodes.report_ms, row, report)
+        np.maximum.at(nodes.tolerated_ms, row, tolerated)
         current = epoch == nodes.epoch[row]
         np.maximum.at(nodes.heard, row[current], epoch[current])
         nodes.dead[row[current]] = False

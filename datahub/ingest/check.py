@@ -28,11 +28,14 @@ class Checked:
         fault: 0 where the reading is kept, else 1 + index into ``REASONS``.
         quality: bits of ``Quality`` that need no history.
         slot: slot of each reading (-1 where refused).
+        rule: number of its property within all kinds.
+        kind: number of its device's kind.
     """
 
     fault: NDArray[np.uint8]
     quality: NDArray[np.uint8]
     slot: Ints
+    rule: Ints
     kind: NDArray[np.int16]
 
 
@@ -70,4 +73,4 @@ def check(
         outside = (value < kinds.low[found.rule]) | (value > kinds.high[found.rule])
         if outside.any():
             quality[outside] = Quality.RANGE
-    return Checked(fault, quality, found.slot, kind)
+    return Checked(fault, quality, found.slot, found.rule, kind)

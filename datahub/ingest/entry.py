@@ -43,6 +43,14 @@ class Readings:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """Where readings belong, as of one version of the registry: slot of each, number of its property of its kind."""
+
+    slot: Ints
+    rule: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Packs:
     """Runs of sequence numbers that a node has now delivered (stored or rejected), in columns of length k."""
 
@@ -77,6 +85,11 @@ def no_readings() -> Readings:
     """Nothing to keep."""
     ints = np.zeros(0, np.int64)
     return Readings(ints, np.zeros(0, np.int16), ints, np.zeros(0), np.zeros(0, np.uint8), ints)
+
+
+def no_places() -> Places:
+    """Where nothing belongs."""
+    return Places(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
 def no_packs() -> Packs:

@@ -16,7 +16,7 @@ from datahub.contract.clock import MINUTE_MS, SECOND_MS
 from datahub.contract.codes import Quality
 from datahub.contract.observations import Floats, Ints
 from datahub.devices.registry import Kinds
-from datahub.ingest.entry import Readings
+from datahub.ingest.entry import Places, Readings
 
 SKEW_MS: Final = 5 * MINUTE_MS
 """A device's clock may be ahead by this much before its readings are marked FUTURE (ours; unverified)."""
@@ -58,19 +58,18 @@ class Latest:
             grown[now] = column[former]
             setattr(self, name, grown)
 
-    def evaluate(self, readings: Readings, *, slot: Ints, rule: Ints, kinds: Kinds, t: int) -> Evaluated:
+    def evaluate(self, readings: Readings, *, places: Places, kinds: Kinds, t: int) -> Evaluated:
         """Put readings in order, judge them by what was before, and remember the last of each slot.
 
         Args:
             readings: those since the last evaluation, in any order.
-            slot: slot of each.
-            rule: number of the property of each within all kinds.
+            places: where they belong.
             kinds: what can stand still how long and change how fast.
             t: city time of this evaluation [ms].
         """
-        order = _order(slot, readings)
+        order = _order(places.slot, readings)
         r = _take(readings, order)
-        s, rule = slot[order], rule[order]
+        s, rule = places.slot[order], places.rule[order]
         quality = r.quality
         late = r.phenomenon_time < self.t[s]
         future = r.phenomenon_time > t + SKEW_MS

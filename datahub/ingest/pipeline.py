@@ -14,7 +14,7 @@ from datahub.contract.observations import Floats, Ints, ObservationBatch, concat
 from datahub.devices.registry import Registry
 from datahub.ingest.check import REASONS, Checked, check
 from datahub.ingest.decode import Refused
-from datahub.ingest.entry import Entry, Packs, Readings, no_packs, no_readings
+from datahub.ingest.entry import Entry, Packs, Places, Readings, no_packs, no_places, no_readings
 from datahub.ingest.ledger import Tally
 from datahub.ingest.windows import Fresh
 from datahub.store.tables import RejectedRow
@@ -30,7 +30,7 @@ class Taken:
     """What came of some batches: the entry to make durable, watermarks to send, nodes to ask for their birth."""
 
     entry: Entry
-    slot: Ints
+    places: Places
     marks: Watermarks
     unborn: tuple[int, ...]
     rejected: list[RejectedRow] = field(default_factory=list)
@@ -53,9 +53,7 @@ def take(
     details = [_detail(one.reason, now=now, node=one.node, detail=one.detail) for one in refused[:DETAIL_ROWS]]
     arrived = now or 0
     if not batches:
-        return Taken(
-            Entry(arrived, no_readings(), no_packs(), tally), np.zeros(0, np.int64), no_watermarks(), (), details
-        )
+        return Taken(Entry(arrived, no_readings(), no_packs(), tally), no_places(), no_watermarks(), (), details)
     batch = concatenate(batches)
     tally.received += len(batch)
     row = registry.nodes.rows(batch.node)
@@ -76,10 +74,10 @@ def take(
         value=rows.value,
         now=now,
     )
-    readings, slot = _keep(registry, rows, checked, tally=tally)
+    readings, places = _keep(registry, rows, checked, tally=tally)
     details += _refuse(registry, rows, node, fault=checked.fault, now=now, tally=tally)
     entry = Entry(arrived, readings, _delivered(batch, fresh), tally)
-    return Taken(entry, slot, _marks(registry, row, batch.epoch), unborn, details)
+    return Taken(entry, places, _marks(registry, row, batch.epoch), unborn, details)
 
 
 def _attribute(
@@ -150,17 +148,18 @@ def _delivered(batch: ObservationBatch, fresh: Fresh) -> Packs:
     return Packs(batch.node[p], batch.epoch[p], fresh.low, fresh.high - fresh.low, batch.result_time[p])
 
 
-def _keep(registry: Registry, rows: _Rows, checked: Checked, *, tally: Tally) -> tuple[Readings, Ints]:
+def _keep(registry: Registry, rows: _Rows, checked: Checked, *, tally: Tally) -> tuple[Readings, Places]:
     """The readings to store, counted by kind."""
-    slot, kind, quality = checked.slot, checked.kind, checked.quality
+    slot, rule, kind, quality = checked.slot, checked.rule, checked.kind, checked.quality
     if checked.fault.any():
         good = checked.fault == 0
-        rows, slot, kind, quality = rows.where(good), slot[good], kind[good], quality[good]
+        rows, slot, rule, kind, quality = rows.where(good), slot[good], rule[good], kind[good], quality[good]
     tally.stored = len(slot)
     for number, count in enumerate(np.bincount(kind, minlength=1).tolist()):
         if count:
             tally.by_kind[registry.kinds.kinds[number].name] = count
-    return Readings(rows.device, rows.number, rows.phenomenon_time, rows.value, quality, rows.sequence), slot
+    readings = Readings(rows.device, rows.number, rows.phenomenon_time, rows.value, quality, rows.sequence)
+    return readings, Places(slot, rule)
 
 
 def _refuse(
