@@ -22,6 +22,9 @@ from sensors.chance import Seeds
 from sensors.world import trait
 
 YEAR_MS = 365.25 * DAY_MS
+#: Spells that ended longer ago than a pack can tell of do not matter any more; the rest is looked up by the window.
+LOOK_BACK_MS, LOOK_AHEAD_MS = 26 * HOUR_MS, 6 * HOUR_MS
+_NOBODY = np.zeros(0, np.intp)
 #: Spells are laid out from this long before the start (some are under way when the run begins) to this long after it.
 BEFORE_MS, AFTER_MS = 90 * DAY_MS, 400 * DAY_MS
 
@@ -99,6 +102,9 @@ class Spells:
     until: Ints
     property: Ints
     value: Floats
+    _near: NDArray[np.intp] = field(default_factory=lambda: _NOBODY)
+    _from: int = 0
+    _to: int = 0
 
     @classmethod
     def lay(cls, codes: Ints, *, name: tuple[str, ...], seeds: Seeds, rate: float, hours: float, start: int) -> Self:
@@ -121,13 +127,20 @@ class Spells:
         """Which spells are in force at ``t`` [ms]."""
         return np.flatnonzero((self.since <= t) & (t < self.until))
 
-    def among(self, rows: Ints) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Which of these devices ever have a spell: their places in ``rows``, and the spell of each."""
-        if not len(self.row):
-            return np.zeros(0, np.intp), np.zeros(0, np.intp)
-        near = np.minimum(np.searchsorted(self.row, rows), len(self.row) - 1)
-        places = np.flatnonzero(self.row[near] == rows)
-        return places, near[places]
+    def among(self, rows: Ints, t: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Which of these devices may have a spell about ``t``: their places in ``rows``, and the spell of each.
+
+        Looks at the spells of the last ``LOOK_BACK_MS`` and the next hours only, so that it costs little.
+        """
+        if not self._from <= t < self._to:
+            self._from, self._to = t, t + LOOK_AHEAD_MS
+            self._near = np.flatnonzero((self.since < self._to) & (self.until > t - LOOK_BACK_MS))
+        if not len(self._near):
+            return _NOBODY, _NOBODY
+        near_rows = self.row[self._near]
+        near = np.minimum(np.searchsorted(near_rows, rows), len(near_rows) - 1)
+        places = np.flatnonzero(near_rows[near] == rows)
+        return places, self._near[near[places]]
 
     def choose(self, keys: Ints, salt: int, properties: Ints) -> Floats:
         """Put each spell on one of ``properties``; returns a second draw in (0, 1) for each."""

@@ -6,7 +6,8 @@ city keeps it), its devices measure at the same minute of each sampling period. 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,46 @@ class Slots:
             if bounds[place] < bounds[place + 1]:
                 parts.append(order[bounds[place] : bounds[place + 1]])
         return np.concatenate(parts).astype(np.int64) if parts else np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Said:
+    """What devices say in one pack each: values (d, c) of devices ``rows``, grouped by node; NaN is nothing.
+
+    Column c is the property ``property[c]`` at ``times[c]`` [ms].
+    """
+
+    rows: Ints
+    values: Floats
+    property: Ints
+    times: Ints
+
+    @classmethod
+    def of(cls, rows: Ints, values: Floats, times: Ints) -> Self:
+        """From values (d, s, p) at times (s,)."""
+        _, samples, width = values.shape
+        flat = values.reshape(len(rows), samples * width)
+        return cls(rows, flat, np.tile(np.arange(width), samples), np.repeat(times, width))
+
+    def beside(self, values: Floats) -> Self:
+        """With one property more, measured last."""
+        return type(self)(
+            self.rows,
+            np.column_stack((self.values, values)),
+            np.append(self.property, self.property[-1] + 1),
+            np.append(self.times, self.times[-1]),
+        )
+
+    def where(self, keep: NDArray[np.bool_]) -> Self:
+        """Of these devices only."""
+        return self if keep.all() else type(self)(self.rows[keep], self.values[keep], self.property, self.times)
+
+
+def _firsts(of: Rows) -> NDArray[np.intp]:
+    """Where each run of equal rows begins."""
+    new = np.ones(len(of), np.bool_)
+    np.not_equal(of[1:], of[:-1], out=new[1:])
+    return np.flatnonzero(new)
 
 
 class Fleet:
@@ -124,8 +165,11 @@ class Fleet:
     def _measured(self, world: World, rows: Ints, times: Ints) -> Floats:
         """Readings (d, s, p) of devices ``rows`` at ``times``, with all their errors, not yet rounded."""
         sites = self.sites.take(rows)
-        truth = np.stack([self.kind.measure(world, sites, time) for time in times.tolist()], axis=1)
-        return self.hardware.read(truth, rows, times)
+        if not self.kind.frozen:
+            return self.hardware.read(self.kind.measure(world, sites, int(times[0]))[:, None], rows, times)
+        each = np.repeat(np.arange(len(rows)), len(times))
+        truth = self.kind.measure(world, sites.take(each), np.tile(times, len(rows)))
+        return self.hardware.read(truth.reshape(len(rows), len(times), -1), rows, times)
 
     def _report(self, world: World, due: Ints, t: int) -> list[ObservationBatch]:
         """Devices whose report is due say what they have, as far as they can."""
@@ -138,11 +182,15 @@ class Fleet:
         else:
             times = np.array([t])
             values = self._measured(world, due, times)
+        said = _Said.of(due, values, times)
         if self._battery:
-            values = self._with_battery(values, due, t)
-        can = self.hardware.awake(due, t) & self.nodes.powered[self.nodes.of[due]]
-        values[~can] = np.nan
-        return self._send(values, due, times, t=t)
+            hourly = (self._period[due] >= HOUR_MIN) | ((t // MINUTE_MS - self._phase[due]) % HOUR_MIN == 0)
+            said = said.beside(np.where(hourly, self.hardware.voltage_v(due, t), np.nan))
+        return self._send(said.where(self._able(due, t)), t)
+
+    def _able(self, rows: Ints, t: int) -> NDArray[np.bool_]:
+        """Which devices can speak: awake, and their node has power."""
+        return self.hardware.awake(rows, t) & self.nodes.powered[self.nodes.of[rows]]
 
     def _collect(self, due: Ints, t: int) -> tuple[Floats, Ints]:
         """What devices have kept since their last report, oldest first, (d, s, p), and when that was."""
@@ -155,68 +203,62 @@ class Fleet:
         self._kept[due] = np.nan
         return values, t - back * self.kind.sample_s * SECOND_MS
 
-    def _with_battery(self, values: Floats, due: Ints, t: int) -> Floats:
-        """The battery's voltage beside each device's last measurement, at most once an hour: (d, s, p + 1)."""
-        hourly = (self._period[due] >= HOUR_MIN) | ((t // MINUTE_MS - self._phase[due]) % HOUR_MIN == 0)
-        column = np.full((*values.shape[:2], 1), np.nan)
-        column[:, -1, 0] = np.where(hourly, self.hardware.voltage_v(due, t), np.nan)
-        return np.concatenate((values, column), axis=2)
-
     def _look(self, world: World, due: Ints, t: int) -> list[ObservationBatch]:
         """Devices that watch for something speak at once when they see it."""
         assert self.kind.watch is not None
         truth = self.kind.measure(world, self.sites, t)
-        state = self.kind.watch(self.hardware.lasting(truth, np.arange(len(truth))), self._last_state)
+        shown = self.hardware.lasting(truth[:, None], np.arange(len(truth)))[:, 0]
+        state = self.kind.watch(shown, self._last_state)
         changed = (state != self._last_state) & (self._last_state != UNSEEN)
         self._last_state = state
         if self._kept is None:
             changed[due] = False
         rows = np.flatnonzero(changed)
-        rows = rows[self.hardware.awake(rows, t) & self.nodes.powered[self.nodes.of[rows]]]
+        rows = rows[self._able(rows, t)]
         if not len(rows):
             return []
         times = np.array([t])
-        values = self.hardware.read(truth[rows][:, None], rows, times)
-        if self._battery:
-            values = np.concatenate((values, np.full((len(rows), 1, 1), np.nan)), axis=2)
-        batch, of = self._pack(values, rows, times, t=t)
+        said = _Said.of(rows, self.hardware.read(truth[rows][:, None], rows, times), times)
+        batch, of = self._pack(said, t)
         return [self.outbox.lay(batch, of, t)]
 
-    def _send(self, values: Floats, rows: Ints, times: Ints, *, t: int) -> list[ObservationBatch]:
-        """Pack readings (d, s, q) and give them to the link, with what can happen to packs there."""
-        of = self.nodes.of[rows]
-        senders = of[np.flatnonzero(np.diff(of, prepend=-1))]
+    def _send(self, said: _Said, t: int) -> list[ObservationBatch]:
+        """Pack readings and give them to the link, with what can happen to packs there."""
+        of = self.nodes.of[said.rows]
+        senders = of[_firsts(of)]
         drop, late, double = self._link.random((3, len(senders)))
         if (dropped := senders[drop < self.faults.dropout]).size:
             mute = np.isin(of, dropped)
-            self.muted += int(np.isfinite(values[mute]).sum())
-            values[mute] = np.nan
+            self.muted += int(np.isfinite(said.values[mute]).sum())
+            said = said.where(~mute)
         cut = senders[(late < self.faults.late) & self.outbox.linked(senders, t)]
         away_s = self.faults.late_s * np.exp(self._link.standard_normal(len(cut)))
         away_s = np.clip(away_s, MINUTE_S, max(MINUTE_S, self.faults.late_max_s))
         self.outbox.lose_link(cut, t + (away_s * SECOND_MS).astype(np.int64))
-        batch, spoke = self._pack(values, rows, times, t=t)
+        batch, spoke = self._pack(said, t)
         now = self.outbox.lay(batch, spoke, t)
-        twice = now.select(np.isin(now.node, self.nodes.code[senders[double < self.faults.duplicate]]))
-        return [now, twice] if twice.packs else [now]
+        if not (twice := senders[double < self.faults.duplicate]).size:
+            return [now]
+        return [now, now.select(np.isin(now.node, self.nodes.code[twice]))]
 
-    def _pack(self, values: Floats, rows: Ints, times: Ints, *, t: int) -> tuple[ObservationBatch, NDArray[np.intp]]:
-        """One pack for each node with something to say: values (d, s, q) of devices grouped by node; NaN is nothing."""
-        shown = self.hardware.round(values)
+    def _pack(self, said: _Said, t: int) -> tuple[ObservationBatch, NDArray[np.intp]]:
+        """One pack for each node with something to say."""
+        shown = self.hardware.round(said.values, said.property)
+        d, width = shown.shape
+        columns: list[NDArray[Any]] = [
+            np.repeat(self.sites.device[said.rows], width),
+            np.tile(said.property.astype(np.int16), d),
+            np.tile(said.times, d),
+            shown.reshape(-1),
+        ]
         keep = np.isfinite(shown)
-        flat = np.flatnonzero(keep)
-        _, samples, width = shown.shape
-        each = np.count_nonzero(keep.reshape(len(rows), -1), axis=1)
-        of = self.nodes.of[rows]
-        first = np.flatnonzero(np.diff(of, prepend=-1))
-        counts = np.add.reduceat(each, first)
-        cell = flat % (samples * width)
-        columns = (
-            np.repeat(self.sites.device[rows], each),
-            (cell % width).astype(np.int16),
-            times[cell // width],
-            shown.reshape(-1)[flat],
-        )
+        each = np.full(d, width, np.int64)
+        if not keep.all():
+            each = np.count_nonzero(keep, axis=1)
+            columns = [column[keep.reshape(-1)] for column in columns]
+        of = self.nodes.of[said.rows]
+        first = _firsts(of)
+        counts = np.add.reduceat(each, first) if len(first) else each
         some = counts > 0
         spoke = of[first][some].astype(np.intp)
         return self.nodes.pack(spoke, counts[some], t=t, columns=columns), spoke

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -83,14 +84,7 @@ class Nodes:
         self.next[nodes] = 0
         return self.births(nodes)
 
-    def pack(
-        self,
-        of: Rows,
-        counts: Ints,
-        *,
-        t: int,
-        columns: tuple[Ints, NDArray[np.int16], Ints, NDArray[np.float64]],
-    ) -> ObservationBatch:
+    def pack(self, of: Rows, counts: Ints, *, t: int, columns: Sequence[NDArray[Any]]) -> ObservationBatch:
         """One pack for each node in ``of`` (rows) of the next ``counts`` rows of device, property, time and value."""
         first = self.next[of]
         self.next[of] = first + counts

@@ -74,7 +74,7 @@ class Hardware:
 
     def awake(self, rows: Ints, t: int) -> NDArray[np.bool_]:
         """Which devices can speak at ``t`` [ms]: neither broken nor out of battery."""
-        places, spell = self.silence.among(rows)
+        places, spell = self.silence.among(rows, t)
         talking = np.ones(len(rows), np.bool_)
         talking[places[(self.silence.since[spell] <= t) & (t < self.silence.until[spell])]] = False
         if self._full is not None:
@@ -86,17 +86,17 @@ class Hardware:
         return battery.charge(full, age_ms=t - self.start, years=self.kind.battery_years)
 
     def lasting(self, values: Floats, rows: Ints) -> Floats:
-        """What devices would show without scatter: ``values`` (d, p) with each device's gain and bias."""
+        """What devices would show without scatter: ``values`` (d, s, p) with each device's gain and bias."""
         shown = values.copy()
         for place, gain in self._gain.items():
-            shown[..., place] *= gain[rows]
+            shown[:, :, place] *= gain[rows][:, None]
         for place, bias in self._bias.items():
-            shown[..., place] += bias[rows]
+            shown[:, :, place] += bias[rows][:, None]
         return shown
 
     def read(self, values: Floats, rows: Ints, times: Ints) -> Floats:
         """What devices measured: ``values`` (d, s, p) of the world at ``times`` (s,) [ms] with all that is wrong."""
-        shown = self.lasting(values.transpose(1, 0, 2), rows).transpose(1, 0, 2)
+        shown = self.lasting(values, rows)
         if self._scatter.any():
             where = np.flatnonzero(self._scatter)
             draw = self._rng.standard_normal((*shown.shape[:2], len(where)))
@@ -109,13 +109,13 @@ class Hardware:
         return shown
 
     def _creep(self, shown: Floats, rows: Ints, times: Ints) -> None:
-        for place, spell in zip(*self.drift.among(rows), strict=True):
+        for place, spell in zip(*self.drift.among(rows, int(times[-1])), strict=True):
             since, until = self.drift.since[spell], self.drift.until[spell]
             age = np.where((since <= times) & (times < until), times - since, 0)
             shown[place, :, self.drift.property[spell]] += self.drift.value[spell] * age / DAY_MS
 
     def _stick(self, shown: Floats, rows: Ints, times: Ints) -> None:
-        for place, spell in zip(*self.stuck.among(rows), strict=True):
+        for place, spell in zip(*self.stuck.among(rows, int(times[-1])), strict=True):
             within = (self.stuck.since[spell] <= times) & (times < self.stuck.until[spell])
             column = shown[place, :, self.stuck.property[spell]]
             within &= np.isfinite(column)
@@ -129,10 +129,16 @@ class Hardware:
         shown = battery.voltage_v(self._charge(rows, t))
         return shown + battery.NOISE_V * self._rng.standard_normal(len(rows))
 
-    def round(self, values: Floats) -> Floats:
-        """Readings (..., q) of all properties, within their range and in whole steps of their resolution."""
-        held = np.clip(values, self._low, self._high)
-        return np.asarray(np.rint(held * self._up / self._down) * self._down / self._up, np.float64)
+    def round(self, values: Floats, properties: Ints) -> Floats:
+        """Readings (d, c) of these ``properties`` (c,), within their range and in whole steps of their resolution."""
+        held: Floats = np.maximum(values, self._low[properties])
+        np.minimum(held, self._high[properties], out=held)
+        up, down = self._up[properties], self._down[properties]
+        held *= up / down
+        np.rint(held, out=held)
+        held *= down
+        held /= up
+        return held
 
     def truth(self, codes: Ints, t: int) -> list[tuple[int, str, str, int]]:
         """What is wrong at ``t``, for the judge: device, fault, property (or ""), since when [ms]."""

@@ -64,11 +64,11 @@ class Sites:
 class Measure(Protocol):
     """What the devices of a kind would read if they were perfect."""
 
-    def __call__(self, world: World, sites: Sites, t: int) -> Floats:
+    def __call__(self, world: World, sites: Sites, t: int | Ints) -> Floats:
         """Array (len(sites), properties of the kind but ``battery_v``) in SI units, at city time ``t`` [ms].
 
         NaN where there is nothing to say: such a reading never comes to be and takes no sequence. ``t`` is
-        ``world.now``, or lies before it where the kind is ``frozen``.
+        ``world.now``; of a ``frozen`` kind one time for each site, up to a reporting period before that.
         """
 
 

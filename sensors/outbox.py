@@ -114,10 +114,10 @@ class Outbox:
                 chosen &= np.isin(it.batch.node, nodes)
             rest = it.waits & ~chosen
             patience = min(LONGEST_MS, 2 * it.patience)
-            for part, again in ((rest, t + it.patience), (chosen, t + patience)):
+            for part, again, wait in ((rest, it.again, it.patience), (chosen, t + patience, patience)):
                 if part.any():
                     batch, waits = it.batch.select(part), np.ones(int(part.sum()), np.bool_)
-                    kept.append(Sent(batch, it.of[part], it.last[part], waits, again, patience))
+                    kept.append(Sent(batch, it.of[part], it.last[part], waits, again, wait))
             if chosen.any():
                 up.append(it.batch.select(chosen))
         self._sent = kept

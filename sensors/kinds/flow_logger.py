@@ -23,7 +23,7 @@ SAMPLE_S, REPORT_S = 60, 300
 INLET = 2
 
 
-def measure(world: World, sites: Sites, t: int) -> Floats:
+def measure(world: World, sites: Sites, t: int | Ints) -> Floats:
     """Flow through each pipe now [m3/s], shape (n, 1)."""
     return np.asarray(world.water.flow_m3_s(np.asarray(sites.columns["pipe"], np.int64)), np.float64)[:, None]
 

@@ -26,7 +26,7 @@ FIRE_PA, ORDINARY_PA = 100_000.0, 140_000.0
 HYSTERESIS_PA = 15_000.0
 
 
-def measure(world: World, sites: Sites, t: int) -> Floats:
+def measure(world: World, sites: Sites, t: int | Ints) -> Floats:
     """Pressure at each hydrant now [Pa], shape (n, 1)."""
     return np.asarray(world.water.pressure_pa(np.asarray(sites.columns["node"], np.int64)), np.float64)[:, None]
 

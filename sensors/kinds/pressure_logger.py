@@ -24,7 +24,7 @@ FULL_SCALE_PA = 1.6e6
 INLET = 2
 
 
-def measure(world: World, sites: Sites, t: int) -> Floats:
+def measure(world: World, sites: Sites, t: int | Ints) -> Floats:
     """Pressure over the ground at each point now [Pa], shape (n, 1)."""
     return np.asarray(world.water.pressure_pa(np.asarray(sites.columns["node"], np.int64)), np.float64)[:, None]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from datahub.contract.messages import KindDescriptor, PropertyDescriptor
-from datahub.contract.observations import Floats
+from datahub.contract.observations import Floats, Ints
 from sensors.kind import Accuracy, Kind, Sites
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PERIOD_S = 300
 
 
-def measure(world: World, sites: Sites, t: int) -> Floats:
+def measure(world: World, sites: Sites, t: int | Ints) -> Floats:
     """Phase, cycle [s] and vehicles of the last period at each junction now, shape (n, 3)."""
     rows, traffic = sites.row, world.traffic
     return np.column_stack((traffic.phase_state(rows), traffic.cycle_s(rows), traffic.volume_count(rows, PERIOD_S)))

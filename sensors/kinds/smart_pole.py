@@ -13,7 +13,7 @@ import numpy as np
 
 from datahub.contract.clock import DAY_MS
 from datahub.contract.messages import KindDescriptor, PropertyDescriptor
-from datahub.contract.observations import Floats
+from datahub.contract.observations import Floats, Ints
 from sensors.kind import Accuracy, Kind, Sites
 from sensors.world import trait
 
@@ -26,7 +26,7 @@ CALLS_PER_DAY, COUNTING_SINCE = 0.01, 1_735_689_600_000
 _PLACE, _MOMENT = 0xCA11, 0xCA12
 
 
-def measure(world: World, sites: Sites, t: int) -> Floats:
+def measure(world: World, sites: Sites, t: int | Ints) -> Floats:
     """Lamp, pole and surroundings of each site now, shape (n, 11)."""
     rows, street = sites.row, world.street
     burning = world.sun.lamps_burn()
@@ -47,7 +47,7 @@ def measure(world: World, sites: Sites, t: int) -> Floats:
     )
 
 
-def call_count(sites: Sites, t: int) -> Floats:
+def call_count(sites: Sites, t: int | Ints) -> Floats:
     """How often each pole's button has been pressed until ``t``: one press somewhere in each of its mean intervals."""
     intervals = (t - COUNTING_SINCE) / DAY_MS * CALLS_PER_DAY + trait.uniform(sites.device, _PLACE)
     whole = np.floor(intervals)

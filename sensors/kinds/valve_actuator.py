@@ -20,7 +20,7 @@ PERIOD_S = 900
 STEP = 0.01
 
 
-def measure(world: World, sites: Sites, t: int) -> Floats:
+def measure(world: World, sites: Sites, t: int | Ints) -> Floats:
     """Opening of each valve now, 0 closed to 1 open, shape (n, 1)."""
     return np.asarray(world.water.opening[np.asarray(sites.columns["valve"], np.int64)], np.float64)[:, None]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from datahub.contract.messages import KindDescriptor, PropertyDescriptor
-from datahub.contract.observations import Floats
+from datahub.contract.observations import Floats, Ints
 from sensors.battery import battery_property
 from sensors.kind import Accuracy, Kind, Sites
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 FREEZE_S, REPORT_S = 3_600, 86_400
 
 
-def measure(world: World, sites: Sites, t: int) -> Floats:
-    """Volume delivered to each household until ``t`` [m3], shape (n, 1); ``t`` may lie up to 25 h back."""
+def measure(world: World, sites: Sites, t: int | Ints) -> Floats:
+    """What each household's meter showed at ``t`` [m3], shape (n, 1); ``t`` may lie two days back."""
     return np.asarray(world.water.volume_m3(sites.row, t), np.float64)[:, None]
 
 
