@@ -52,7 +52,7 @@ CLASSES: Final = MappingProxyType(
 )
 
 
-class BadCode(CitybrainError):
+class CodeError(CitybrainError):
     """A number is no unified code."""
 
 
@@ -65,16 +65,16 @@ def encode(adcode: str | ArrayLike, class_code: str, ordinal: ArrayLike) -> Ints
         ordinal: number within district and class, from 1.
 
     Raises:
-        BadCode: if a part does not fit its digits.
+        CodeError: if a part does not fit its digits.
     """
     district = np.asarray(int(adcode) if isinstance(adcode, str) else adcode, np.int64)
     number = np.asarray(ordinal, np.int64)
     if not (len(class_code) == 4 and class_code.isascii() and class_code.isdigit()):
-        raise BadCode(f"class '{class_code}' is not four digits; see CLASSES in datahub/devices/coding.py")
+        raise CodeError(f"class '{class_code}' is not four digits; see CLASSES in datahub/devices/coding.py")
     if number.size and (number.min() < 1 or number.max() >= ORDINALS):
-        raise BadCode(f"ordinal {number.max()} of class {class_code} does not fit 1 to {ORDINALS - 1}; split the class")
+        raise CodeError(f"ordinal {number.max()} of class {class_code} does not fit 1 to {ORDINALS - 1}; split the class")
     if district.size and (district.min() < 100_000 or district.max() > 999_999):
-        raise BadCode(f"district {district.min()} is not six digits (GB/T 2260)")
+        raise CodeError(f"district {district.min()} is not six digits (GB/T 2260)")
     body = (district * 10_000 + int(class_code)) * ORDINALS + number
     return np.atleast_1d(body * 10 + check_digit(body))
 
@@ -109,12 +109,12 @@ def split(code: ArrayLike) -> tuple[Ints, Ints, Ints]:
     """District, class (as a number, 118 for 0118) and ordinal of each code.
 
     Raises:
-        BadCode: naming the first number that is no code.
+        CodeError: naming the first number that is no code.
     """
     number = np.asarray(code, np.int64)
     good = valid(number)
     if not good.all():
-        raise BadCode(f"{np.atleast_1d(number)[~np.atleast_1d(good)][0]} is no unified code (17 digits, MOD 11,10)")
+        raise CodeError(f"{np.atleast_1d(number)[~np.atleast_1d(good)][0]} is no unified code (17 digits, MOD 11,10)")
     body = number // 10
     return body // (10_000 * ORDINALS), body // ORDINALS % 10_000, body % ORDINALS
 

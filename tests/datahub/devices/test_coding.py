@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stdnum.iso7064 import mod_11_10
 
-from datahub.devices.coding import CLASSES, BadCode, class_name, encode, recode, split, valid
+from datahub.devices.coding import CLASSES, CodeError, class_name, encode, recode, split, valid
 
 
 @given(st.integers(110101, 659099), st.sampled_from(sorted(CLASSES.values())), st.integers(1, 999_999))
@@ -48,10 +48,10 @@ def test_each_class_has_a_code_of_its_own() -> None:
     [("44", "0118", 1), ("440402", "118", 1), ("440402", "0118", 0), ("440402", "0118", 1_000_000)],
 )
 def test_a_part_that_does_not_fit_its_digits_is_refused(district: str, class_code: str, ordinal: int) -> None:
-    with pytest.raises(BadCode):
+    with pytest.raises(CodeError):
         encode(district, class_code, ordinal)
 
 
 def test_what_is_no_code_cannot_be_split() -> None:
-    with pytest.raises(BadCode, match="12345"):
+    with pytest.raises(CodeError, match="12345"):
         split(12345)
