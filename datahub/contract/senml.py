@@ -52,7 +52,7 @@ class Rejection:
 _NOW: Final = 0.0  # one object: msgspec leaves out a default float only if it is the same
 
 
-class _Record(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+class Record(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """One record as we write it; ``v`` is always there, the others only where they change something."""
 
     bn: str | None = None
@@ -64,7 +64,7 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc
 
 
 _ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(list[_Record])
+_DECODER = msgspec.json.Decoder(list[Record])
 
 
 def encode_packs(batch: ObservationBatch) -> list[tuple[int, bytes]]:
@@ -85,14 +85,14 @@ def encode_packs(batch: ObservationBatch) -> list[tuple[int, bytes]]:
     )
     for (node, epoch, first, result), count in zip(heads, batch.counts.tolist(), strict=True):
         records = [
-            _Record(f"{node}:", result / SECOND_MS, EPOCH, _EPOCH_UNIT, float(epoch)),
-            _Record(None, None, SEQUENCE, _SEQUENCE_UNIT, float(first)),
+            Record(f"{node}:", result / SECOND_MS, EPOCH, _EPOCH_UNIT, float(epoch)),
+            Record(None, None, SEQUENCE, _SEQUENCE_UNIT, float(first)),
         ]
         before = node
         for _ in range(count):
             device, prop, value, t = next(rows)
             name, unit = names[prop]
-            records.append(_Record(None if device == before else f"{device}:", None, name, unit, value, t or _NOW))
+            records.append(Record(None if device == before else f"{device}:", None, name, unit, value, t or _NOW))
             before = device
         encoded.append((node, _ENCODER.encode(records)))
     return encoded
@@ -113,7 +113,7 @@ def decode_packs(
         The batch (packs in the order of their payloads; foreign ones behind ours) and the rejections by index.
     """
     rejections: list[Rejection] = []
-    ours: list[tuple[int, list[_Record]]] = []
+    ours: list[tuple[int, list[Record]]] = []
     foreign: list[int] = []
     decode = _DECODER.decode
     for index, payload in enumerate(payloads):
@@ -136,7 +136,7 @@ def decode_packs(
     return concatenate(batches), rejections
 
 
-def _columns(packs: list[tuple[int, list[_Record]]], nodes: Sequence[int]) -> tuple[ObservationBatch, list[int]]:
+def _columns(packs: list[tuple[int, list[Record]]], nodes: Sequence[int]) -> tuple[ObservationBatch, list[int]]:
     """The packs that are written as we write them, and the indices of those that are not."""
     alike = [_alike(records, nodes[index]) for index, records in packs]
     good = [pack for pack, fits in zip(packs, alike, strict=True) if fits]
@@ -148,7 +148,7 @@ def _columns(packs: list[tuple[int, list[_Record]]], nodes: Sequence[int]) -> tu
     return batch, unlike
 
 
-def _alike(records: list[_Record], node: int) -> bool:
+def _alike(records: list[Record], node: int) -> bool:
     """True if a pack begins as ours do: epoch and sequence of the node that the topic names, with a base time."""
     if len(records) < 2:
         return False
@@ -166,7 +166,7 @@ def _alike(records: list[_Record], node: int) -> bool:
     )
 
 
-def _join(packs: list[list[_Record]], nodes: list[int]) -> tuple[ObservationBatch, NDArray[np.bool_]]:
+def _join(packs: list[list[Record]], nodes: list[int]) -> tuple[ObservationBatch, NDArray[np.bool_]]:
     """The columns of packs that begin as ours do, and for each pack whether all its numbers are fit to be used."""
     node = np.array(nodes, np.int64)
     counts = np.array([len(records) - 2 for records in packs], np.int64)

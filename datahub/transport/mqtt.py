@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import socket
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from threading import Event, Lock
 from typing import Final
 
@@ -27,7 +28,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from datahub.contract.clock import elapsed_s
 from datahub.contract.errors import OutsideError, Unreadable
 from datahub.contract.messages import BirthBatch, Death, Down, Marker, Up
-from datahub.contract.senml import PAYLOAD_LIMIT
+from datahub.contract.senml import PAYLOAD_LIMIT, Record
 from datahub.contract.topics import DOWNWARD, Topics
 from datahub.contract.wire import Outgoing, decode_down, decode_up, encode
 from datahub.transport.address import Address
@@ -367,3 +368,19 @@ def _count(marker: Arrived, topics: Topics) -> int:
     except Unreadable:
         return 0
     return message.sent if isinstance(message, Marker) else 0
+
+
+@contextmanager
+def bare_subscriber(url: str, topics: Topics, heard: Callable[[], None]) -> Iterator[None]:
+    """The limit that a hub is measured against: paho and the decoder, nothing else. Packs are read and forgotten."""
+    read = msgspec.json.Decoder(list[Record]).decode
+
+    def take(message: MQTTMessage) -> None:
+        read(message.payload)
+        heard()
+
+    connection = Connection(Address.of(url), f"citybrain-{topics.city}-bare", filters=[f"{topics.root}/+/+"], take=take)
+    try:
+        yield
+    finally:
+        connection.close()

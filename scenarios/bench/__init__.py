@@ -1,0 +1,1 @@
+"""Measurements: programs that print ratios taken in one run."""

@@ -1,0 +1,236 @@
+"""How many readings a second the hub makes durable, as a ratio to a bare subscriber that decodes and forgets.
+
+Both are paho clients with paho's own network thread; both read every pack with the same decoder; each runs in a
+process of its own, in turns, on the same broker, from the same publisher (``load``), which is always ahead. The bare
+one decodes in paho's callback, keeps nothing and lets paho acknowledge. The hub is the whole hub on disk: it decodes,
+checks, deduplicates, commits, acknowledges, sends watermarks, and evaluates once a second, as in a live run.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+from typing import Final, NamedTuple
+
+import msgspec
+
+from datahub.contract.clock import elapsed_s
+from datahub.contract.errors import OutsideError
+from datahub.contract.topics import Topics
+from datahub.hub import Hub
+from datahub.transport.broker import EmbeddedBroker
+from datahub.transport.mqtt import MqttCityBus, MqttFieldBus, bare_subscriber
+from scenarios.bench.load import CREDIT, T0, births, publish
+
+ROUNDS: Final = 5
+SILENCE_S: Final = 20.0
+MESSAGES: Final = {1: 30_000, 100: 4_000}
+"""Messages of one measurement, by readings in each: some seconds on two cores."""
+
+
+class Measured(NamedTuple):
+    """One measurement: readings taken per second, and the most memory its process held [MB]."""
+
+    readings_s: float
+    peak_rss_mb: float
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """Medians of one setting. ``ratio`` is the median of the ratios of neighbouring measurements."""
+
+    broker: str
+    qos: int
+    pack: int
+    limit_readings_s: float
+    hub_readings_s: float
+    ratio: float
+    peak_rss_mb: float
+    rounds: int
+    reference_loop_s: float
+
+
+def measure(
+    *,
+    url: str | None = None,
+    settings: tuple[tuple[int, int], ...] = ((0, 1), (1, 1), (0, 100), (1, 100)),
+    rounds: int = ROUNDS,
+) -> list[Figures]:
+    """Figures for each (QoS, readings per message) over the embedded broker, or over the one at ``url``.
+
+    Raises:
+        OutsideError: if the broker fails or loses messages.
+    """
+    with _broker(url) as (name, address):
+        return [_figures(name, address, qos=qos, pack=pack, rounds=rounds) for qos, pack in settings]
+
+
+@contextmanager
+def _broker(url: str | None) -> Iterator[tuple[str, str]]:
+    if url is not None:
+        yield url, url
+        return
+    with EmbeddedBroker() as broker:
+        yield "embedded", broker.url
+
+
+def _figures(name: str, url: str, *, qos: int, pack: int, rounds: int) -> Figures:
+    pairs = [
+        tuple(
+            _one(url, Topics(f"bench-{who}-{qos}-{pack}-{turn}"), who=who, qos=qos, pack=pack)
+            for who in ("bare", "hub")
+        )
+        for turn in range(rounds)
+    ]
+    return Figures(
+        broker=name,
+        qos=qos,
+        pack=pack,
+        limit_readings_s=round(statistics.median(bare.readings_s for bare, _ in pairs)),
+        hub_readings_s=round(statistics.median(hub.readings_s for _, hub in pairs)),
+        ratio=round(statistics.median(hub.readings_s / bare.readings_s for bare, hub in pairs), 3),
+        peak_rss_mb=round(max(hub.peak_rss_mb for _, hub in pairs), 1),
+        rounds=rounds,
+        reference_loop_s=round(reference_loop_s(), 4),
+    )
+
+
+def reference_loop_s() -> float:
+    """What a fixed piece of Python takes on this machine now [s], so that absolute figures can be compared."""
+
+    def once() -> float:
+        since = elapsed_s()
+        sum(i * i for i in range(1_000_000))
+        return elapsed_s() - since
+
+    return statistics.median(once() for _ in range(5))
+
+
+def _one(url: str, topics: Topics, *, who: str, qos: int, pack: int) -> Measured:
+    """One measurement: a subscriber and a publisher, each in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    messages = MESSAGES.get(pack, 4_000)
+    ours, theirs = context.Pipe()
+    answer, result = context.Pipe(duplex=False)
+    arguments = {"messages": messages, "pack": pack, "qos": qos, "control": theirs}
+    publisher = context.Process(target=publish, args=(url, topics), kwargs=arguments)
+    target = _subscribe_bare if who == "bare" else _subscribe_hub
+    subscriber = context.Process(target=target, args=(url, topics, messages, pack, ours, result))
+    publisher.start()
+    subscriber.start()
+    ours.close()
+    theirs.close()
+    result.close()
+    try:
+        return Measured(*answer.recv())
+    except EOFError as error:
+        raise OutsideError(
+            f"the {who} subscriber gave up; the broker at {url} lost messages, or its log says why"
+        ) from error
+    finally:
+        subscriber.join()
+        publisher.terminate()
+        publisher.join()
+
+
+class _Count:
+    """Counts messages, gives the publisher credits, and takes the time from the first to the last."""
+
+    def __init__(self, messages: int, control: Connection) -> None:
+        self._messages, self._control = messages, control
+        self.seen, self.started, self.ended = 0, 0.0, 0.0
+        control.recv()
+        control.send("go")
+
+    def add(self, number: int) -> bool:
+        """True while more is to come."""
+        if not self.seen:
+            self.started = elapsed_s()
+        before, self.seen = self.seen, self.seen + number
+        credit = self.seen // CREDIT - before // CREDIT
+        if credit:
+            self._control.send(credit)
+        if self.seen >= self._messages:
+            self.ended = elapsed_s()
+        return self.seen < self._messages
+
+    def measured(self, pack: int) -> Measured:
+        """The outcome."""
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return Measured(self.seen * pack / (self.ended - self.started), peak_mb)
+
+
+def _subscribe_bare(
+    url: str, topics: Topics, messages: int, pack: int, control: Connection, result: Connection
+) -> None:
+    """The limit: paho, the decoder, and nothing else."""
+    done, heard = Event(), list[None]()
+    counts: list[_Count] = []
+
+    def count() -> None:
+        heard.append(None)
+        if not counts[0].add(1):
+            done.set()
+
+    with bare_subscriber(url, topics, count):
+        counts.append(_Count(messages, control))
+        while not done.wait(SILENCE_S):
+            if not heard:
+                return
+            heard.clear()
+        result.send(counts[0].measured(pack))
+
+
+def _subscribe_hub(url: str, topics: Topics, messages: int, pack: int, control: Connection, result: Connection) -> None:
+    """The hub on disk, live."""
+    with TemporaryDirectory(prefix="citybrain-bench-") as directory:
+        bus = MqttCityBus(url, topics)
+        hub = Hub(topics.city, "990100", Path(directory), bus, start=T0)
+        try:
+            _be_born(url, topics, hub)
+            count, at_start = _Count(messages, control), hub.queries.ledger().stored
+            looked, taken, quiet = elapsed_s(), 0, 0
+            more = True
+            while more and quiet < SILENCE_S:
+                hub.intake(wait_s=1.0, now=T0 + 3_600_000)
+                stored = hub.ledger.stored - at_start
+                quiet = 0 if stored // pack > taken else quiet + 1
+                more = count.add(stored // pack - taken)
+                taken = stored // pack
+                if elapsed_s() - looked > 1.0:
+                    hub.tick(T0 + 3_600_000)
+                    looked = elapsed_s()
+            if not more:
+                result.send(count.measured(pack))
+        finally:
+            hub.close()
+
+
+def _be_born(url: str, topics: Topics, hub: Hub) -> None:
+    """Let the hub know the nodes before the clock starts."""
+    field = MqttFieldBus(url, topics)
+    field.send(births())
+    since = elapsed_s()
+    while len(hub.registry) < len(births()) and elapsed_s() - since < SILENCE_S:
+        hub.intake(wait_s=1.0)
+        hub.registry.settle()
+    field.close()
+    hub.intake(wait_s=1.0)
+    hub.tick(T0)
+
+
+def table(figures: list[Figures]) -> str:
+    """The figures for a person."""
+    lines = ["broker     QoS  pack   limit [1/s]     hub [1/s]   ratio  peak RSS [MB]  reference loop [s]"]
+    lines += [
+        f"{one.broker:<10.10} {one.qos:>3} {one.pack:>5} {one.limit_readings_s:>13,.0f} {one.hub_readings_s:>13,.0f} "
+        f"{one.ratio:>7.2f} {one.peak_rss_mb:>14.0f} {one.reference_loop_s:>19.4f}"
+        for one in figures
+    ]
+    return "\n".join(lines)
