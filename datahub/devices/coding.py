@@ -72,7 +72,9 @@ def encode(adcode: str | ArrayLike, class_code: str, ordinal: ArrayLike) -> Ints
     if not (len(class_code) == 4 and class_code.isascii() and class_code.isdigit()):
         raise CodeError(f"class '{class_code}' is not four digits; see CLASSES in datahub/devices/coding.py")
     if number.size and (number.min() < 1 or number.max() >= ORDINALS):
-        raise CodeError(f"ordinal {number.max()} of class {class_code} does not fit 1 to {ORDINALS - 1}; split the class")
+        raise CodeError(
+            f"ordinal {number.max()} of class {class_code} does not fit 1 to {ORDINALS - 1}; split the class"
+        )
     if district.size and (district.min() < 100_000 or district.max() > 999_999):
         raise CodeError(f"district {district.min()} is not six digits (GB/T 2260)")
     body = (district * 10_000 + int(class_code)) * ORDINALS + number
