@@ -186,10 +186,12 @@ class Solver:
         free, open_ = self._free(), ~self.shut & self._live[m.a]
         slope, _ = self._friction(state.flow_m3_s)
         conductance = np.where(open_, 1.0 / slope, 0.0)
-        matrix = self._matrix(conductance, free)
+        full = np.zeros((n, n))
+        np.add.at(full, (m.a, m.b), -conductance)
+        full += full.T
+        full[np.diag_indices(n)] = -full.sum(axis=1) + 1e-12
         head = np.zeros((n, n))
-        if free.any():
-            head[np.ix_(free, free)] = -matrix.solve(np.eye(int(free.sum())))
+        head[np.ix_(free, free)] = -np.linalg.inv(full[np.ix_(free, free)])
         return Response(head=head, flow=conductance[:, None] * (head[m.a] - head[m.b]))
 
     def _free(self) -> NDArray[np.bool_]:

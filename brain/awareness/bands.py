@@ -98,13 +98,16 @@ class Bands:
         return times, level - width, level + width
 
     def state(self) -> dict[str, NDArray[np.generic]]:
-        """All that was learned, as plain arrays."""
-        return {"history": self.history.astype(np.float32), "days": self.days}
+        """All that was learned, as plain arrays: of the days that are remembered only."""
+        held = self.days >= 0
+        return {"history": self.history[held].astype(np.float32), "days": self.days[held]}
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Go on from what ``state`` gave."""
-        self.history = np.asarray(state["history"], np.float64).copy()
-        self.days = np.asarray(state["days"], np.int64).copy()
+        self.__post_init__()
+        for number, values in zip(np.asarray(state["days"]).tolist(), np.asarray(state["history"]), strict=True):
+            place = int(number) % self.rules.keep_days
+            self.days[place], self.history[place] = number, values
         self._key = (-1, -1)
 
     def _prepare(self, t: int) -> None:

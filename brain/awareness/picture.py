@@ -20,6 +20,9 @@ from datahub.contract.clock import HOUR_MS
 from datahub.contract.observations import Floats, Ints
 from datahub.contract.units import PASCAL_PER_METRE
 
+_REDRAWN_MS = 3 * HOUR_MS
+"""How long linear patterns serve; they only choose the candidates that are then computed in full."""
+
 _REFINED = 10
 """Candidates whose pattern is computed anew with the loss in full size, because friction is not linear."""
 
@@ -52,12 +55,12 @@ class Picture:
     def normal(self, drawn_m3_s: Floats, *, t: int, hold: bool) -> Floats:
         """What each logger should read while each zone draws ``drawn_m3_s``; NaN where the picture is blank.
 
-        Patterns are drawn afresh every hour of ``t``, unless ``hold``.
+        Patterns are drawn afresh now and then, unless ``hold``.
         """
         network = self.solver.mains
         self._draw = draws(network, drawn_m3_s)
         state = self.solver.solve(self._draw)
-        if self.patterns is None or (not hold and t - self._patterns_at >= HOUR_MS):
+        if self.patterns is None or (not hold and t - self._patterns_at >= _REDRAWN_MS):
             self.patterns = signatures(network, self.solver.response(state), self.points)
             self._patterns_at = t
         return at_points(self.points, state.head_m, state.flow_m3_s, network.elevation_m)

@@ -90,6 +90,7 @@ class SupplyWatch:
     _deviations: deque[Floats] = field(init=False)
     _windows_seen: int = 0
     _plant_values: list[Floats] = field(default_factory=list)
+    _weighed: tuple[Signatures, Floats, NDArray[np.float32], NDArray[np.float32]] | None = None
 
     def __post_init__(self) -> None:
         n, rules = len(self.loggers), self.rules
@@ -190,14 +191,21 @@ class SupplyWatch:
         z = np.where(self._healthy(), deviation / self.habit.scale, np.nan)
         heard = np.isfinite(z)
         z = np.clip(np.where(heard, z, 0.0), -self.rules.bound_sigma, self.rules.bound_sigma)
-        weight = np.where(heard[:, None], patterns.change / self.habit.scale[:, None], 0.0)
-        length = np.sqrt((weight**2).sum(axis=0))
-        strength = np.where(length > 0, (z @ weight) / np.maximum(length, 1e-12), 0.0)
+        weight, square = self._weights(patterns)
+        length = np.sqrt(heard.astype(np.float32) @ square)
+        strength = (z.astype(np.float32) @ weight) / np.maximum(length, 1e-6)
         best = np.argsort(-strength, kind="stable")[:12]
         if strength[best[0]] <= self.rules.allowance_sigma:
             return 0.0, nobody
         agreeing = self._agreement(np.where(heard, deviation, np.nan), best)
         return (float(strength[best[0]]) if agreeing.any() else 0.0), agreeing
+
+    def _weights(self, patterns: Signatures) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Patterns in standard deviations per m3/s, and their squares; computed anew when either has changed."""
+        if self._weighed is None or self._weighed[0] is not patterns or self._weighed[1] is not self.habit.scale:
+            weight = (patterns.change / self.habit.scale[:, None]).astype(np.float32)
+            self._weighed = (patterns, self.habit.scale, weight, weight**2)
+        return self._weighed[2], self._weighed[3]
 
     def _agreement(self, deviation: Floats, best: Ints) -> NDArray[np.bool_]:
         """Signals that move as the best of these candidates demands; none if too few of those that should do."""
@@ -299,14 +307,15 @@ class SupplyWatch:
         """All that was learned, as plain arrays by name."""
         own = np.array([self.score, float(self.active), self.since, self._windows_seen, self._windows.done], np.float64)
         whole = {"device": self.loggers.device, "own": own, "pump": self.picture.solver.pump}
-        return whole | {"days": self.bands.days, "turn": np.array([self.habit.turn])} | self._by_device()
+        return whole | self.bands.state() | {"turn": np.array([self.habit.turn])} | self._by_device()
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Go on from what ``state`` gave, be it of fewer or more loggers; nothing saved, nothing done."""
         if "device" not in state:
             return
         was = np.asarray(state["device"], np.int64)
-        kept = carried(state, self._by_device(), was=was, now=self.loggers.device)
+        fresh = self._by_device() | {"history": np.full((*state["history"].shape[:2], len(self.loggers)), np.nan)}
+        kept = carried(state, fresh, was=was, now=self.loggers.device)
         self.bands.restore({"history": kept["history"], "days": state["days"]})
         self.habit.restore({name: kept[name] for name in ("bias", "scale", "seen", "recent")} | {"turn": state["turn"]})
         own = np.asarray(state["own"], np.float64)
@@ -319,4 +328,4 @@ class SupplyWatch:
     def _by_device(self) -> dict[str, NDArray[np.generic]]:
         habit = {name: held for name, held in self.habit.state().items() if name != "turn"}
         own = {"still": self._still, "alone": self._alone, "last": self._last, "peak": self._peak}
-        return {"history": self.bands.state()["history"], **habit, **own}
+        return habit | own
