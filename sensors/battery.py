@@ -14,7 +14,7 @@ from sensors.kind import BATTERY
 
 YEAR_MS = round(365.25 * DAY_MS)
 #: Voltage of a full cell, at the knee, and where the device gives up [V]; charge at the knee [1]. Unverified.
-FULL_V, KNEE_V, EMPTY_V, KNEE = 3.65, 3.55, 3.0, 0.1
+FULL_V, KNEE_V, EMPTY_V, KNEE = 3.65, 3.55, 2.8, 0.1
 NOISE_V = 0.004
 
 

@@ -142,7 +142,6 @@ class Spells:
         places = np.flatnonzero(near_rows[near] == rows)
         return places, self._near[near[places]]
 
-    def choose(self, keys: Ints, salt: int, properties: Ints) -> Floats:
-        """Put each spell on one of ``properties``; returns a second draw in (0, 1) for each."""
+    def choose(self, keys: Ints, properties: Ints, *, salt: int) -> None:
+        """Put each spell on one of ``properties``, by a draw for each of ``keys``."""
         self.property = properties[(trait.uniform(keys, salt) * len(properties)).astype(np.int64)]
-        return trait.uniform(keys, salt + 1)

@@ -32,9 +32,8 @@ class Hardware:
         self._lay_spells(kind, codes, seeds=seeds, faults=faults)
         self._full: NDArray[np.float32] | None = None
         if kind.battery_years:
-            salt = trait.salt(seeds, "field", kind.name, "battery")
-            age = trait.uniform(codes, salt)
-            neglected = trait.uniform(codes, salt + 1) < faults.neglect
+            age = trait.uniform(codes, trait.salt(seeds, "field", kind.name, "battery"))
+            neglected = trait.uniform(codes, trait.salt(seeds, "field", kind.name, "neglect")) < faults.neglect
             self._full = np.where(neglected, age, 0.15 + 0.85 * age).astype(np.float32)
 
     def _lasting(self, kind: Kind, codes: Ints, *, seeds: Seeds) -> None:
@@ -61,14 +60,17 @@ class Hardware:
             path = ("field", kind.name, name)
             return Spells.lay(codes, name=path, seeds=seeds, rate=rate, hours=hours, start=self.start)
 
-        salt = trait.salt(seeds, "field", kind.name, "which")
+        def salt(*name: str) -> int:
+            return trait.salt(seeds, "field", kind.name, *name)
+
         sticking = np.array([i for i, it in enumerate(kind.accuracy) if it.sticks], np.int64)
         creeping = np.array([i for i, it in enumerate(kind.accuracy) if it.drift_day], np.int64)
         self.silence = lay("silent", faults.silent_year, faults.silent_h)
         self.stuck = lay("stuck", faults.stuck_year if len(sticking) else 0.0, faults.stuck_h)
-        self.stuck.choose(codes[self.stuck.row], salt, sticking)
+        self.stuck.choose(codes[self.stuck.row], sticking, salt=salt("stuck", "which"))
         self.drift = lay("drift", faults.drift_year if len(creeping) else 0.0, faults.drift_h)
-        draw = self.drift.choose(codes[self.drift.row], salt + 2, creeping)
+        self.drift.choose(codes[self.drift.row], creeping, salt=salt("drift", "which"))
+        draw = trait.uniform(codes[self.drift.row], salt("drift", "speed"))
         speed = np.array([it.drift_day for it in kind.accuracy])
         self.drift.value = np.where(draw < 0.5, -1, 1) * (0.5 + np.abs(2 * draw - 1)) * speed[self.drift.property]
 
