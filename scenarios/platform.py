@@ -38,7 +38,6 @@ class Platform:
 
     def close(self) -> None:
         """Keep everything and let go."""
-        self.brain.close()
         self.hub.close()
 
 
@@ -71,6 +70,6 @@ def assemble(
         commands=hub.commands,
         connectors=connectors_of(city),
         exchange=exchange,
-        engine=hub.store.engine,
+        store=hub.store,
     )
     return Platform(hub=hub, brain=brain, bus=bus, run=run)
