@@ -21,7 +21,7 @@ from datahub.devices.coding import CLASSES, recode, split, valid
 from datahub.devices.grid import UnitGrids
 from scenarios.survey.city import city_names, load_city, sites
 from scenarios.survey.plane import Plane
-from sensors.kind import Kind, Sites
+from sensors.kind import Kind, Sites, load_kinds
 from sensors.world.world import World
 
 DUTIES = {
@@ -299,3 +299,13 @@ def test_a_map_without_a_district_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_city_and_an_impossible_scale_are_refused(name: str, scale: float) -> None:
     with pytest.raises(UsageError):
         load_city(name, scale=scale)
+
+
+def test_every_kind_of_sensor_finds_its_sites(city: City) -> None:
+    kinds = load_kinds()
+    assert kinds
+    for kind in kinds.values():
+        there = sites(city, kind)
+        assert len(there) == len(city.objects[kind.mounts_on]) > 0, kind.name
+        assert (np.diff(there.device) > 0).all(), kind.name
+        assert not kind.numerous or kind.mounts_on in ("pole", "meter_point", "hydrant"), kind.name
