@@ -1,9 +1,9 @@
 """The brain's own picture of the supply network: steady flow in the mains between the sources and the zones.
 
-It holds what lies outside the zones (trunk mains and metered inlets), takes what every zone draws as given, and
-solves heads and flows by the global gradient algorithm (Todini & Pilati 1988, Computer Applications in Water Supply
-1:1) with Hazen-Williams friction, h = 10.667 C^-1.852 d^-4.871 L q^1.852 (SI; domain.md 7.2, V). It knows only the
-asset register: what the survey has wrong shows as a bias that the awareness learns.
+It holds the mains outside the zones, takes what every zone draws at its inlet as given, and solves heads and flows by
+the global gradient algorithm (Todini & Pilati 1988, Computer Applications in Water Supply 1:1) with Hazen-Williams
+friction, h = 10.667 C^-1.852 d^-4.871 L q^1.852 (SI; domain.md 7.2, V). It knows only the asset register: what the
+survey has wrong shows as a bias that the awareness learns.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LEAST_FLOW_M3_S = 1e-4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mains:
-    """Trunk mains and zone inlets as one graph, rows being the model's own.
+    """The mains between sources and zone inlets as one graph, rows being the model's own.
 
     Attributes:
         node: rows in ``WaterNetwork.nodes`` of the model's n nodes, ascending.
@@ -35,7 +35,8 @@ class Mains:
         a, b: end nodes of each pipe (model rows).
         resistance: head loss [m] at 1 m3/s.
         fixed_m: head of a source [m], NaN at every other node.
-        outlet: for each zone the model node at which it draws, -1 where it has none.
+        outlet: for each zone the model node at which its inlet branches off, -1 where it has none.
+        inlet: for each zone the resistance of its inlet pipe [m at 1 m3/s].
     """
 
     node: Ints
@@ -46,6 +47,7 @@ class Mains:
     fixed_m: Floats
     elevation_m: Floats
     outlet: Ints
+    inlet: Floats
 
     def node_of(self, rows: Ints) -> Ints:
         """Model rows of register nodes; -1 outside the model."""
@@ -76,16 +78,16 @@ class Response:
 
 
 def mains(water: WaterNetwork) -> Mains:
-    """The part of the register outside the zones, each zone standing at the inner end of its inlet."""
-    zone = column(water, "pipes", "zone")
+    """The part of the register outside the zones; each zone hangs where its inlet branches off."""
     inlet = column(water, "zones", "inlet")
-    keep = zone < 0
-    keep[inlet[inlet >= 0]] = True
+    keep = column(water, "pipes", "zone") < 0
+    keep[inlet[inlet >= 0]] = False
     pipe = np.flatnonzero(keep)
     a, b = column(water, "pipes", "a")[pipe], column(water, "pipes", "b")[pipe]
     node = np.unique(np.concatenate((a, b)))
     columns = water.pipes.columns
-    c, d, length = (np.asarray(columns[name], np.float64)[pipe] for name in ("roughness", "diameter_m", "length_m"))
+    c, d, length = (np.asarray(columns[name], np.float64) for name in ("roughness", "diameter_m", "length_m"))
+    resistance = 10.667 * c**-_EXPONENT * d**-4.871 * length
     held = water.nodes.columns
     source = np.asarray(held["source"]).astype(np.bool_)[node]
     return Mains(
@@ -93,19 +95,18 @@ def mains(water: WaterNetwork) -> Mains:
         pipe=pipe,
         a=np.searchsorted(node, a),
         b=np.searchsorted(node, b),
-        resistance=10.667 * c**-_EXPONENT * d**-4.871 * length,
+        resistance=resistance[pipe],
         fixed_m=np.where(source, np.asarray(held["head_m"], np.float64)[node], np.nan),
         elevation_m=np.asarray(held["elevation_m"], np.float64)[node],
-        outlet=_find(node, _inner_ends(water, inlet)),
+        outlet=_find(node, np.where(inlet >= 0, _outer_ends(water, inlet), -1)),
+        inlet=np.where(inlet >= 0, resistance[inlet], 0.0),
     )
 
 
-def _inner_ends(water: WaterNetwork, inlet: Ints) -> Ints:
-    """Register node at the inner end of each zone's inlet: the end that belongs to the zone (else end b)."""
-    zone = column(water, "nodes", "zone")
-    a = column(water, "pipes", "a")[inlet]
-    b = column(water, "pipes", "b")[inlet]
-    return np.where((zone[a] == np.arange(len(inlet))) & (zone[b] != np.arange(len(inlet))), a, b)
+def _outer_ends(water: WaterNetwork, inlet: Ints) -> Ints:
+    """Register node at the outer end of each zone's inlet: the end that does not belong to the zone."""
+    a, b = column(water, "pipes", "a")[inlet], column(water, "pipes", "b")[inlet]
+    return np.where(column(water, "nodes", "zone")[a] == np.arange(len(inlet)), b, a)
 
 
 def _find(sorted_rows: Ints, rows: Ints) -> Ints:
@@ -232,3 +233,10 @@ def draws(network: Mains, zone_flow_m3_s: Floats) -> Floats:
 
 def _gather(at: Ints, values: Floats, n: int) -> Floats:
     return np.bincount(at, values, n).astype(np.float64)
+
+
+def inlet_losses(network: Mains, zone_flow_m3_s: Floats) -> Floats:
+    """Head lost along each zone's inlet pipe [m]."""
+    size = np.abs(zone_flow_m3_s)
+    result: Floats = network.inlet * size ** (_EXPONENT - 1) * zone_flow_m3_s
+    return result

@@ -24,11 +24,14 @@ class Points:
 
     Attributes:
         flow: a flow [m3/s, a to b] if true, else a pressure [Pa].
-        at: model pipe of a flow, model node of a pressure; -1 where the model has neither.
+        at: model pipe of a flow, model node of a pressure (of one at an inlet, where that branches off); -1 where the
+            model has neither.
+        elevation_m: height of a pressure gauge [m].
     """
 
     flow: NDArray[np.bool_]
     at: Ints
+    elevation_m: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,11 +71,11 @@ class Ranking:
         return Ranking(self.pipe[:count], self.weight[:count], self.loss_m3_s[:count], self.misfit[:count])
 
 
-def at_points(points: Points, head: Floats, flow: Floats, elevation_m: Floats) -> Floats:
+def at_points(points: Points, head: Floats, flow: Floats) -> Floats:
     """What the model says at each point [Pa or m3/s]; NaN outside the model. Shape (s,)."""
     values = np.full(len(points.at), np.nan)
     p, q = ~points.flow & (points.at >= 0), points.flow & (points.at >= 0)
-    values[p] = (head - elevation_m)[points.at[p]] * PASCAL_PER_METRE
+    values[p] = (head[points.at[p]] - points.elevation_m[p]) * PASCAL_PER_METRE
     values[q] = flow[points.at[q]]
     return values
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
-from brain.algorithms.hydraulics import Solver, draws, mains
+from brain.algorithms.hydraulics import Mains, Solver, draws, inlet_losses, mains
 from brain.algorithms.location import Points, Ranking, Signatures, at_points, rank, signatures
 from brain.algorithms.network import column
 from brain.awareness.loggers import INLET, PLANT, Loggers
@@ -43,14 +44,14 @@ class Picture:
     patterns: Signatures | None = None
     _patterns_at: int = 0
     _draw: Floats = field(init=False)
+    _dry: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
         network = mains(self.water)
         self.solver = Solver(network)
-        where = np.where(self.loggers.flow, network.pipe_of(self.loggers.row), network.node_of(self.loggers.row))
-        given = self.loggers.flow & (self.loggers.place == INLET)
-        self.points = Points(flow=self.loggers.flow, at=np.where(given, -1, where))
+        self.points = points_of(self.water, self.loggers, network)
         self._draw = np.zeros(len(network.node))
+        self._dry = np.zeros(len(self.loggers), np.bool_)
 
     def normal(self, drawn_m3_s: Floats, *, t: int, hold: bool) -> Floats:
         """What each logger should read while each zone draws ``drawn_m3_s``; NaN where the picture is blank.
@@ -63,7 +64,11 @@ class Picture:
         if self.patterns is None or (not hold and t - self._patterns_at >= _REDRAWN_MS):
             self.patterns = signatures(network, self.solver.response(state), self.points)
             self._patterns_at = t
-        return at_points(self.points, state.head_m, state.flow_m3_s, network.elevation_m)
+        gauge = ~self.loggers.flow & (self.loggers.zone >= 0)
+        lost = np.zeros(len(self.loggers))
+        lost[gauge] = inlet_losses(network, drawn_m3_s)[self.loggers.zone[gauge]] * PASCAL_PER_METRE
+        normal = at_points(self.points, state.head_m, state.flow_m3_s) - lost
+        return np.where(self._dry, np.nan, normal)
 
     def shut(self, valves: Sequence[int]) -> None:
         """Which valves (rows) are closed now; all others are open."""
@@ -72,6 +77,9 @@ class Picture:
         if (shut != self.solver.shut).any():
             self.solver.close(shut)
             self.patterns = None
+        inlet = column(self.water, "zones", "inlet")
+        closed = np.isin(inlet, pipes)
+        self._dry = (self.loggers.zone >= 0) & closed[np.maximum(self.loggers.zone, 0)]
 
     def rank(self, deviation: Floats, sigma: Floats, *, error_ratio: float, bound_sigma: float) -> Ranking:
         """Mains by how well a loss there explains the deviations: first by linear patterns, the best again in full.
@@ -107,16 +115,31 @@ class Picture:
     def _secants(self, pipes: Ints, loss: Floats) -> Signatures:
         """Patterns of losses of given size [m3/s] on given mains (register rows), from solutions with and without."""
         network, calm = self.solver.mains, self.solver.solve(self._draw)
-        without = at_points(self.points, calm.head_m, calm.flow_m3_s, network.elevation_m)
+        without = at_points(self.points, calm.head_m, calm.flow_m3_s)
         columns, named = [], []
         for row, size in zip(network.pipe_of(pipes).tolist(), np.maximum(loss, 1e-3).tolist(), strict=True):
             draw = self._draw.copy()
             draw[[network.a[row], network.b[row]]] += 0.5 * size
             state = self.solver.solve(draw)
-            change = (at_points(self.points, state.head_m, state.flow_m3_s, network.elevation_m) - without) / size
+            change = (at_points(self.points, state.head_m, state.flow_m3_s) - without) / size
             own = self.points.flow & (self.points.at == row)
             for side in (0.5, -0.5) if own.any() else (0.0,):
                 columns.append(np.nan_to_num(change) + np.where(own, side, 0.0))
                 named.append(int(network.pipe[row]))
         self.solver.solve(self._draw)
         return Signatures(pipe=np.array(named, np.int64), change=np.column_stack(columns))
+
+
+def points_of(water: WaterNetwork, known: Loggers, network: Mains) -> Points:
+    """Where the mains' model is compared with loggers.
+
+    Inlet meters are what the model is fed with, so not compared; an inlet's gauge hangs on the node where it branches.
+    """
+    elevation = np.asarray(water.nodes.columns["elevation_m"], np.float64)
+    inner = ~known.flow & (known.zone >= 0)
+    at = np.where(known.flow, network.pipe_of(known.row), network.node_of(known.row))
+    at[inner] = network.outlet[known.zone[inner]]
+    at[known.flow & (known.place == INLET)] = -1
+    return Points(
+        flow=known.flow, at=at, elevation_m=np.where(known.flow, 0.0, elevation[np.where(known.flow, 0, known.row)])
+    )

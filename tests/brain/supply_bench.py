@@ -6,20 +6,22 @@ faults, quick enough for many seeds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from brain.algorithms.hydraulics import Mains, Solver, draws, mains
+from brain.algorithms.hydraulics import Mains, Solver, draws, inlet_losses, mains
 from brain.algorithms.location import Points, at_points
 from brain.awareness.bands import BandRules
 from brain.awareness.loggers import INLET, PLANT, TRUNK, Loggers
+from brain.awareness.picture import points_of
 from brain.awareness.supply import SupplyRules, SupplyWatch
 from brain.parameter import bind
 from datahub.contract.city import Division, WaterNetwork
 from datahub.contract.clock import DAY_MS, HOUR_MS, MINUTE_MS, from_datetime, of_day
 from datahub.contract.observations import Floats, Ints
+from datahub.contract.units import PASCAL_PER_METRE
 from scenarios.survey.network import PlantSpec, lay_network
 from sensors.chance import Seeds
 
@@ -110,10 +112,7 @@ class Field:
         self.truth = Solver(self._rough(survey_error))
         outlets = np.isfinite(self.network.fixed_m[self.network.a]) | np.isfinite(self.network.fixed_m[self.network.b])
         self.truth.pump[outlets] = 15.0
-        where = np.where(
-            self.loggers.flow, self.network.pipe_of(self.loggers.row), self.network.node_of(self.loggers.row)
-        )
-        self.points = Points(self.loggers.flow, where)
+        self.points = points_of(self.water, self.loggers, self.network)
         zones = len(self.water.zones)
         self.households = np.asarray(self.water.zones.columns["households"], float)
         self.way = np.zeros(zones)
@@ -123,7 +122,7 @@ class Field:
 
     def _rough(self, error: Floats) -> Mains:
         m = self.network
-        return Mains(m.node, m.pipe, m.a, m.b, m.resistance * error, m.fixed_m, m.elevation_m, m.outlet)
+        return replace(m, resistance=m.resistance * error)
 
     def true_values(self, t: int) -> Floats:
         """What perfect loggers would read."""
@@ -142,7 +141,12 @@ class Field:
             draw[self.network.b[pipe]] += 0.4 * size
             extra[self.points.flow & (self.points.at == pipe)] = 0.4 * size
         state = self.truth.solve(draw)
-        return at_points(self.points, state.head_m, state.flow_m3_s, self.network.elevation_m) + extra
+        values = at_points(self.points, state.head_m, state.flow_m3_s) + extra
+        inlet, gauge = self.loggers.zone >= 0, ~self.loggers.flow
+        lost = 0.9 * inlet_losses(self.network, drawn) * PASCAL_PER_METRE
+        values[inlet & gauge] -= lost[self.loggers.zone[inlet & gauge]]
+        values[inlet & ~gauge] = drawn[self.loggers.zone[inlet & ~gauge]]
+        return values
 
     def window(self, t: int) -> tuple[Ints, Ints, Floats]:
         """Readings of the five minutes from ``t``: one a minute at plants and mains and inlets, some lost, some late."""
