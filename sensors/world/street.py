@@ -139,7 +139,7 @@ class Street:
         """Temperature inside each pole's cabinet now [C]: air, sun on the steel, and the lamp's driver (unverified)."""
         air = self._weather.air_temperature_c(self._lon[rows], self._lat[rows])
         sun = 9.0 * max(0.0, np.sin(np.radians(self._sun.elevation_deg()))) * (1 - 0.6 * self._weather.cloud_ratio())
-        return np.asarray(air + sun + 2.0 + 0.02 * self.lamp_power_w(rows), np.float64)
+        return np.asarray(air + sun + 2.0 + 0.006 * self.lamp_power_w(rows), np.float64)
 
     def leakage_current_a(self, rows: Ints) -> Floats:
         """Current to earth at each pole now [A]: some milliamperes, more when damp (trip at 30 mA, domain.md 5, G)."""

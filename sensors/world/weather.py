@@ -97,23 +97,24 @@ class Weather:
 
     def mean_temperature_c(self, t: int) -> float:
         """Temperature in the middle of the city at ``t`` [C]; midnights join without a jump."""
-        today, share = self.day(t), of_day(t) / DAY_MS
-        near = self.day(t - DAY_MS) if share < 0.5 else self.day(t + DAY_MS)
-        weight = abs(share - 0.5)
-        anomaly = today.anomaly_k * (1 - weight) + near.anomaly_k * weight
-        swing = HALF_RANGE_K * (1.15 - 0.4 * self.cloud_ratio_at(t))
-        return of_month(MEAN_C, t) + anomaly + swing * diurnal(t)
+        at = self.at(t)
+        swing = HALF_RANGE_K * (1.15 - 0.4 * at.cloud_ratio)
+        return of_month(MEAN_C, t) + at.anomaly_k + swing * diurnal(t)
 
-    def cloud_ratio_at(self, t: int) -> float:
-        """Share of the sky under cloud at ``t``, 0 to 1; midnights join without a jump."""
+    def at(self, t: int) -> DayWeather:
+        """The weather's character at ``t``: the day's own at noon, half-way to its neighbour's at midnight."""
         share = of_day(t) / DAY_MS
-        near = self.day(t - DAY_MS) if share < 0.5 else self.day(t + DAY_MS)
+        today, near = self.day(t), self.day(t - DAY_MS) if share < 0.5 else self.day(t + DAY_MS)
         weight = abs(share - 0.5)
-        return self.day(t).cloud_ratio * (1 - weight) + near.cloud_ratio * weight
+        return DayWeather(
+            anomaly_k=today.anomaly_k * (1 - weight) + near.anomaly_k * weight,
+            cloud_ratio=today.cloud_ratio * (1 - weight) + near.cloud_ratio * weight,
+            wind_factor=today.wind_factor * (1 - weight) + near.wind_factor * weight,
+        )
 
     def cloud_ratio(self) -> float:
         """Share of the sky under cloud now, 0 to 1."""
-        return self.cloud_ratio_at(self.now)
+        return self.at(self.now).cloud_ratio
 
     def air_temperature_c(self, lon: Floats, lat: Floats) -> Floats:
         """Air temperature now at places [deg], in degrees Celsius; differs by a few tenths across the city."""
@@ -123,19 +124,18 @@ class Weather:
 
     def humidity_percent(self, lon: Floats, lat: Floats) -> Floats:
         """Relative humidity now at places [deg], in percent."""
-        mean, normal = self.mean_temperature_c(self.now), of_month(MEAN_C, self.now)
-        anomaly = self.day(self.now).anomaly_k
-        dew = dew_point_c(normal, of_month(HUMIDITY_PERCENT, self.now)) + 0.6 * anomaly
-        vapour = saturation_hpa(min(dew, mean - 0.2))
+        normal, at = of_month(MEAN_C, self.now), self.at(self.now)
+        dew = dew_point_c(normal, of_month(HUMIDITY_PERCENT, self.now)) + 0.9 * at.anomaly_k
         temperature = self.air_temperature_c(lon, lat)
-        saturation = 6.112 * np.exp(17.62 * temperature / (243.12 + temperature))
-        return np.asarray(np.clip(100 * vapour / saturation, 20.0, 99.5), np.float64)
+        ratio = saturation_hpa(dew) / (6.112 * np.exp(17.62 * temperature / (243.12 + temperature)))
+        # dew falls before the air is quite saturated: the last tenth is approached, never reached
+        return np.asarray(100 * ratio / (1 + ratio**12) ** (1 / 12), np.float64)
 
     def wind_m_s(self) -> float:
         """Mean wind over the city now [m/s]: the day's own, and the sea breeze after noon."""
         hour = of_day(self.now) / HOUR_MS
         breeze = BREEZE_M_S * max(0.0, sin(pi * (hour - 9) / 11)) if 9 <= hour <= 20 else 0.0
-        return self.day(self.now).wind_factor * WIND_M_S + breeze
+        return self.at(self.now).wind_factor * WIND_M_S + breeze
 
     def wind_from_deg(self) -> float:
         """Where the wind comes from [deg]: the sea (south-east) by day, turning to land (north) at night."""
