@@ -27,7 +27,7 @@ CLASS_NAME: Final = {1: "branch", 2: "secondary", 3: "arterial"}
 KERB_M: Final = {1: 4.0, 2: 8.0, 3: 14.0}
 """From the middle of a road to its poles [m]: half of about 2, 4 and 6 to 8 lanes of 3.5 m (assumed)."""
 
-KEY_ROAD: Final = {1: 1.0, 2: 2.0, 3: 6.0}
+KEY_ROAD: Final = {1: 0.3, 2: 3.0, 3: 6.0}
 """How much sooner a road of each class gets smart poles: key road sections first (003 Box 1; the weights assumed)."""
 
 LEAST_POLES: Final = 8
