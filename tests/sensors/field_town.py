@@ -13,7 +13,7 @@ import simpy
 from datahub.contract.city import City
 from datahub.contract.clock import MINUTE_MS, from_datetime
 from datahub.contract.messages import Ack, BirthBatch, Death, Down, Reported, Up, Watermarks
-from datahub.contract.observations import ObservationBatch
+from datahub.contract.observations import ObservationBatch, concatenate
 from datahub.transport.local import LocalBus
 from scenarios.survey.city import load_city, sites
 from sensors.chance import Seeds
@@ -74,6 +74,10 @@ class Town:
     def batches(self, kind: str | None = None) -> list[ObservationBatch]:
         found = [it for it in self.up if isinstance(it, ObservationBatch)]
         return found if kind is None else [it for it in found if self._is(it, kind)]
+
+    def whole(self, kind: str) -> ObservationBatch:
+        """All packs of one kind, in the order in which they came up."""
+        return concatenate(self.batches(kind))
 
     def _is(self, batch: ObservationBatch, kind: str) -> bool:
         return bool(np.isin(batch.node[0], self.field.fleets[kind].nodes.code))
