@@ -45,7 +45,7 @@ _MOST_ROUNDS = 10_000
 """Rounds of rules in one tick, above which something runs in a circle."""
 
 
-class Restless(CitybrainError):
+class RestlessError(CitybrainError):
     """The rules of one tick never came to rest: a fault of the brain itself."""
 
 
@@ -121,7 +121,7 @@ class Brain:
         """A person at a seat gives an order; it is carried out in the next tick. May be called from any thread.
 
         Raises:
-            OrderForbidden: if the seat's role may not give it.
+            OrderForbiddenError: if the seat's role may not give it.
         """
         check(order)
         with self._lock:
@@ -168,7 +168,7 @@ class Brain:
             if not follows:
                 return
             self._hear(follows, said)
-        raise Restless(f"at {self.office.t} ms the rules did not come to rest; last said: {said.messages[-1]}")
+        raise RestlessError(f"at {self.office.t} ms the rules did not come to rest; last said: {said.messages[-1]}")
 
     def _from_hub(self, events: Sequence[HubEvent]) -> Iterable[Message]:
         for event in events:
@@ -269,6 +269,7 @@ class Brain:
                     code=crew.code, department=department.code, lon=crew.lon, lat=crew.lat, skills=crew.skills
                 )
                 state.skills = crew.skills
+                state.system = -1 if crew.vehicle == "desk" else self.office.ground.system(crew.lon, crew.lat)
                 memory.keep(state)
 
 

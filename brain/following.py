@@ -16,6 +16,7 @@ from brain.model import (
     Message,
     Place,
     PlanActivated,
+    StepDone,
     StepOpened,
     TaskUpdated,
 )
@@ -168,6 +169,18 @@ def stop_work(office: Office, said: EventDismissed | EventClosed) -> Iterator[Me
             yield TaskUpdated(t=office.t, id=task.id, stage=TaskStage.WITHDRAWN)
 
 
+def recall_tankers(office: Office, said: EventUpdated) -> Iterator[Message]:
+    """Water is back in the pipes: lorries that still drive or wait are taken back."""
+    incident = office.memory.incidents.get(said.id)
+    if incident is None or said.facts.get("reopened") != 1 or incident.facts.get("repaired") != 1:
+        return
+    plan = office.plan_of(incident)
+    steps = [step.id for step in plan.step if step.action is Action.TANKERS] if plan else []
+    for task in office.memory.tasks_of(incident.id):
+        if task.step in steps and task.open and task.stage is not TaskStage.ON_SITE:
+            yield TaskUpdated(t=office.t, id=task.id, stage=TaskStage.WITHDRAWN)
+
+
 # What comes next when all is quiet, in this order.
 
 
@@ -241,7 +254,8 @@ def search_on(office: Office) -> Iterator[Message]:
             continue
         looked = office.memory.tasks_of(incident.id, step.id)
         calls = office.memory.tasks_of(incident.id, "confirm_call")
-        if any(task.open for task in (*looked, *calls)) or wanted(_site(office, incident, step)):
+        seen = incident.facts.get("burst_seen") == 1
+        if seen or any(task.open for task in (*looked, *calls)) or wanted(_site(office, incident, step)):
             continue
         if incident.stage is IncidentStage.RAISED and incident.facts.get("plausible") != 1:
             why = f"patrols looked at {len(looked)} places and found nothing, and no calls fit"
@@ -260,18 +274,21 @@ def walk_plan(office: Office) -> Iterator[Message]:
         plan = office.plan_of(incident)
         if plan is None:
             continue
-        progress = advance(plan, incident, work=_work(office, plan, incident), t=office.t)
-        yield from progress.said
-        for step in progress.again:
-            _begin_anew(office, incident, plan.find(step))
+        yield from advance(plan, incident, work=_work(office, plan, incident), t=office.t)
 
 
-def _begin_anew(office: Office, incident: Incident, step: Step) -> None:
-    state = incident.steps[step.id]
-    state.stage, state.round, state.overdue = StepStage.WAITING, state.round + 1, False
-    for condition in (*step.fails_when, *step.done_when):
-        incident.facts.pop(condition.fact, None)
-    office.memory.keep(incident)
+def begin_anew(office: Office, said: StepDone) -> Iterator[Message]:
+    """A step whose result was bad begins anew in a further round, with those that lead to it."""
+    incident = office.memory.incidents[said.event]
+    plan = office.plan_of(incident)
+    if plan is not None and said.outcome == "failed":
+        for step in (plan.find(name) for name in plan.find(said.step).repeat):
+            state = incident.steps[step.id]
+            state.stage, state.round, state.overdue = StepStage.WAITING, state.round + 1, False
+            for condition in (*step.fails_when, *step.done_when):
+                incident.facts.pop(condition.fact, None)
+        office.memory.keep(incident)
+    yield from ()
 
 
 def _work(office: Office, plan: Plan, incident: Incident) -> Work:

@@ -81,6 +81,14 @@ class Ground:
         near = np.flatnonzero(np.isin(a, nodes) | np.isin(b, nodes))
         return [int(code) for code in water.pipes.code[np.setdiff1d(near, rows)]]
 
+    def system(self, lon: float, lat: float) -> int:
+        """The supply system around a place: 0 mainland, 1 and on islands; -1 if the register does not say."""
+        nodes = self.city.water.nodes
+        if "system" not in nodes.columns or not len(nodes):
+            return -1
+        nearest = int(np.argmin(distance_m(nodes.lon, nodes.lat, to=(lon, lat))))
+        return int(np.asarray(nodes.columns["system"])[nearest])
+
     def shutdown(self, pipe: int, *, failed: Sequence[int] = (), by_hand: Sequence[int] = ()) -> Shutdown:
         """Which valves still a burst in ``pipe``, and whom that cuts off (codes throughout).
 

@@ -17,12 +17,14 @@ from typing import Any, Final, TypeAlias
 from brain.casework import collect, walk_cases
 from brain.following import (
     activate,
+    begin_anew,
     close,
     confirm,
     feel_pressure,
     learn_from_command,
     learn_from_task,
     order_work,
+    recall_tankers,
     search_on,
     stop_work,
     take_in_hand,
@@ -33,8 +35,10 @@ from brain.model import (
     EventClosed,
     EventDismissed,
     EventRaised,
+    EventUpdated,
     Message,
     OrderGiven,
+    StepDone,
     TaskOrdered,
     TaskUpdated,
     WarningIssued,
@@ -50,8 +54,10 @@ Rule: TypeAlias = Callable[[Office], Iterable[Message]]
 #: Message -> who reacts. A message that is not here is only remembered and shown.
 REACTIONS: Final[Mapping[type[Message], tuple[Reaction, ...]]] = {
     EventRaised: (take_in_hand, collect),
+    EventUpdated: (recall_tankers,),
     EventDismissed: (stop_work,),
     EventClosed: (stop_work,),
+    StepDone: (begin_anew,),
     TaskOrdered: (remember_tried,),
     TaskUpdated: (estimate, learn_from_task, feed_back, try_again),
     CommandUpdated: (learn_from_command,),

@@ -49,7 +49,7 @@ ROLES: Final[Mapping[str, tuple[SeatOrder, ...]]] = {
 }
 
 
-class OrderForbidden(UsageError):
+class OrderForbiddenError(UsageError):
     """A seat ordered what its role may not, or what does not exist."""
 
 
@@ -57,14 +57,14 @@ def check(order: OrderGiven) -> None:
     """Refuse an order that the seat's role may not give.
 
     Raises:
-        OrderForbidden: naming the order, the role and who may.
+        OrderForbiddenError: naming the order, the role and who may.
     """
     if order.order not in tuple(SeatOrder):
         known = ", ".join(SeatOrder)
-        raise OrderForbidden(f"'{order.order}' is no order; a seat may give: {known}")
+        raise OrderForbiddenError(f"'{order.order}' is no order; a seat may give: {known}")
     if order.order not in ROLES.get(order.role, ()):
         may = ", ".join(role for role, orders in ROLES.items() if order.order in orders)
-        raise OrderForbidden(f"role '{order.role}' of seat '{order.seat}' may not '{order.order}'; may: {may}")
+        raise OrderForbiddenError(f"role '{order.role}' of seat '{order.seat}' may not '{order.order}'; may: {may}")
 
 
 def obey(office: Office, said: OrderGiven) -> Iterator[Message]:
@@ -72,17 +72,17 @@ def obey(office: Office, said: OrderGiven) -> Iterator[Message]:
     try:
         check(said)
         yield from _ORDERS[SeatOrder(said.order)](office, said)
-    except OrderForbidden as error:
+    except OrderForbiddenError as error:
         yield OrderRefused(t=office.t, seat=said.seat, order=said.order, subject=said.subject, why=str(error))
 
 
 def _incident(office: Office, said: OrderGiven, *stages: IncidentStage) -> Any:
     incident = office.memory.incidents.get(said.subject)
     if incident is None:
-        raise OrderForbidden(f"there is no incident '{said.subject}'")
+        raise OrderForbiddenError(f"there is no incident '{said.subject}'")
     if incident.stage not in stages:
         allowed = ", ".join(stages)
-        raise OrderForbidden(f"incident '{said.subject}' is {incident.stage}; '{said.order}' needs: {allowed}")
+        raise OrderForbiddenError(f"incident '{said.subject}' is {incident.stage}; '{said.order}' needs: {allowed}")
     return incident
 
 
@@ -101,7 +101,7 @@ def _activate(office: Office, said: OrderGiven) -> Iterator[Message]:
     incident = _incident(office, said, IncidentStage.RAISED)
     plan = match(office.plans, incident.type, incident.facts)
     if plan is None:
-        raise OrderForbidden(f"no plan answers '{incident.type}'")
+        raise OrderForbiddenError(f"no plan answers '{incident.type}'")
     level, reasons = level_of(plan, incident.facts)
     yield EventConfirmed(t=office.t, id=incident.id, place=incident.place, by=said.seat)
     yield PlanActivated(t=office.t, event=incident.id, plan=plan.name, level=level, reasons=(*reasons, said.seat))
@@ -111,7 +111,7 @@ def _set_level(office: Office, said: OrderGiven) -> Iterator[Message]:
     incident = _incident(office, said, IncidentStage.CONFIRMED)
     level = said.arguments.get("level")
     if level not in (1, 2, 3, 4):
-        raise OrderForbidden(f"level '{level}' does not exist; give 1 (gravest) to 4")
+        raise OrderForbiddenError(f"level '{level}' does not exist; give 1 (gravest) to 4")
     incident.level_fixed = True
     office.memory.keep(incident)
     yield LevelChanged(t=office.t, event=incident.id, level=int(level), reasons=(f"set by {said.seat}",))
@@ -120,7 +120,7 @@ def _set_level(office: Office, said: OrderGiven) -> Iterator[Message]:
 def _close(office: Office, said: OrderGiven) -> Iterator[Message]:
     incident = _incident(office, said, IncidentStage.CONFIRMED)
     if incident.closed_valves:
-        raise OrderForbidden(
+        raise OrderForbiddenError(
             f"{len(incident.closed_valves)} valves are still closed for '{incident.id}'; open them first"
         )
     tasks, commands = office.memory.tasks_of(incident.id), office.memory.commands_of(incident.id)
@@ -133,9 +133,10 @@ def _close(office: Office, said: OrderGiven) -> Iterator[Message]:
 def _assign(office: Office, said: OrderGiven) -> Iterator[Message]:
     task, crew = office.memory.tasks.get(said.subject), office.memory.crews.get(str(said.arguments.get("crew", "")))
     if task is None or not task.open:
-        raise OrderForbidden(f"there is no open task '{said.subject}'")
+        raise OrderForbiddenError(f"there is no open task '{said.subject}'")
     if crew is None or crew.department != task.department or task.duty not in crew.skills:
-        raise OrderForbidden(f"'{said.arguments.get('crew', '')}' is no crew of {task.department} that can {task.duty}")
+        name = said.arguments.get("crew", "")
+        raise OrderForbiddenError(f"'{name}' is no crew of {task.department} that can {task.duty}")
     if task.stage is TaskStage.ORDERED:
         yield TaskUpdated(t=office.t, id=task.id, stage=TaskStage.ORDERED, crew=crew.code)
         return

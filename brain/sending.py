@@ -32,7 +32,15 @@ def assign(office: Office) -> Iterator[Message]:
     busy = busy_crews(office)
     for task in sorted(waiting, key=lambda each: (each.deadline, each.ordered, each.id)):
         crews = crews_of(office, task.department)
-        choice = choose(task.duty, task.place, crews, busy=busy, tried=task.tried, practice=office.practice)
+        choice = choose(
+            task.duty,
+            task.place,
+            crews,
+            busy=busy,
+            tried=task.tried,
+            practice=office.practice,
+            system=office.ground.system(task.place.lon, task.place.lat),
+        )
         if choice is None:
             continue
         busy.add(choice.crew)
@@ -86,7 +94,7 @@ def try_again(office: Office, said: TaskUpdated) -> Iterator[Message]:
 
 
 def again(office: Office, task: Task, *, crew: str = "") -> TaskOrdered:
-    """The next attempt at a task. Its deadline stays: the city does not wait longer because a crew was silent."""
+    """The next attempt at a task: as much time for the next crew, while the step's own deadline stays."""
     root, _, _ = task.id.partition("~")
     return TaskOrdered(
         t=office.t,
@@ -96,7 +104,7 @@ def again(office: Office, task: Task, *, crew: str = "") -> TaskOrdered:
         department=task.department,
         duty=task.duty,
         crew=crew,
-        deadline=task.deadline,
+        deadline=office.t + task.deadline - task.ordered,
         place=task.place,
         objects=task.objects,
         attempt=task.attempt + 1,

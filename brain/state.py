@@ -225,13 +225,19 @@ class Case(msgspec.Struct):
 
 
 class CrewState(msgspec.Struct):
-    """Where a crew is and what it does, as far as its department has said. ``silent``: since when it owes an answer."""
+    """Where a crew is and what it does, as far as its department has said.
+
+    Attributes:
+        system: supply system of its station, which tells islands from the mainland; -1: it does not drive (a desk).
+        silent: since when it owes an answer [ms].
+    """
 
     code: str
     department: str
     lon: float
     lat: float
     skills: tuple[str, ...]
+    system: int = -1
     t: int = 0
     order: str = ""
     eta: int = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from brain.model import Message, StepDone, StepOpened, StepOverdue
 from brain.plans.declared import Condition, Phase, Plan, Step
@@ -24,28 +24,18 @@ class Work:
     begun: Collection[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What follows for the steps: messages to say, and steps that begin anew (next round, waiting)."""
-
-    said: tuple[Message, ...] = ()
-    again: tuple[str, ...] = field(default=())
-
-
-def advance(plan: Plan, incident: Incident, *, work: Work, t: int) -> Progress:
+def advance(plan: Plan, incident: Incident, *, work: Work, t: int) -> list[Message]:
     """The next messages of a plan's course at city time ``t`` [ms]; call again until nothing follows.
 
     One call ends what is over and opens what may open by the states given; it changes nothing itself.
     """
     said: list[Message] = []
-    again: list[str] = []
     for step in plan.step:
         state = incident.steps.get(step.id, StepState())
         if state.stage is StepStage.OPEN:
             outcome = _outcome(step, incident, work)
             if outcome:
                 said.append(StepDone(t=t, event=incident.id, step=step.id, outcome=outcome))
-                again.extend(step.repeat if outcome == "failed" else ())
             elif t >= state.deadline and not state.overdue:
                 said.append(StepOverdue(t=t, event=incident.id, step=step.id, deadline=state.deadline))
         elif _may_open(plan, step, incident):
@@ -54,16 +44,19 @@ def advance(plan: Plan, incident: Incident, *, work: Work, t: int) -> Progress:
                 said.append(StepOpened(t=t, event=incident.id, step=step.id, deadline=deadline))
             elif state.stage is StepStage.WAITING:
                 said.append(StepDone(t=t, event=incident.id, step=step.id, outcome="skipped"))
-    return Progress(tuple(said), tuple(again))
+    return said
 
 
 def _outcome(step: Step, incident: Incident, work: Work) -> str:
-    """How an open step has ended; empty while it has not."""
+    """How an open step has ended; empty while it has not.
+
+    Orders are given before anything is judged, so a step that has ordered nothing by now had nothing to do.
+    """
     if step.fails_when and step.id in work.begun and step.id not in work.busy and _holds(step.fails_when, incident):
         return "failed"
     if step.done_when:
         return "done" if _holds(step.done_when, incident) else ""
-    return "done" if step.id in work.begun and step.id not in work.busy else ""
+    return "" if step.id in work.busy else "done"
 
 
 def _may_open(plan: Plan, step: Step, incident: Incident) -> bool:

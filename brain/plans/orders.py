@@ -77,7 +77,7 @@ class Site:
         objects: tuple[int, ...] = (),
         details: dict[str, Fact] | None = None,
     ) -> TaskOrdered:
-        """An order to the step's department, crew still open."""
+        """An order to the step's department, crew still open; it has the step's time from now on."""
         return TaskOrdered(
             t=self.t,
             id=self.name(number),
@@ -86,7 +86,7 @@ class Site:
             department=self.step.department,
             duty=self.step.duty,
             crew="",
-            deadline=self.state.deadline,
+            deadline=self.t + round(self.step.deadline_s.value * SECOND_MS),
             place=place or self.incident.place,
             objects=objects,
             details=details or {},
