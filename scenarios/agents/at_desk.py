@@ -34,9 +34,10 @@ def send_sms(team: Team, order: WorkOrder, citizens: Citizens) -> Work:
 
 
 def notify_residents(team: Team, order: WorkOrder, citizens: Citizens) -> Work:
-    """Community staff go from stairwell to stairwell; who is at home or reads the notice knows."""
+    """Every community's own staff go from stairwell to stairwell; who is at home or reads the notice knows."""
     people, practice = people_of(order), team.practice
-    rounds = ceil(people / practice.of("people_per_notice") / practice.of("staff_count"))
+    staff = practice.of("staff_count") * max(1, len(str(order.details.get("communities", "")).split(",")))
+    rounds = ceil(people / practice.of("people_per_notice") / staff)
     yield team.wait_s(rounds * practice.of("notice_s"))
     reached = int(team.rng.binomial(people, practice.of("notice_reached")))
     return Outcome({"people_count": float(reached)})

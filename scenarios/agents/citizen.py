@@ -18,8 +18,8 @@ from sensors.world.world import World
 
 #: Households that the rate of stray calls is declared for.
 _MILLION = 1_000_000
-#: How fast people's idea of the usual pressure follows [h] (our estimate, unverified).
-_HABIT_H = 3.0
+#: What has not fallen within about so long is not noticed as a drop [h] (our estimate, unverified).
+_HABIT_H = 0.5
 #: Weight of a passer-by's calls by road class 0-3 (how many come by; our estimate, unverified).
 _PASSING = (0.05, 0.25, 0.5, 1.0)
 #: Callers of one time step stand at no more than so many places.

@@ -13,7 +13,7 @@ import simpy
 from datahub.connector import CrewStatus, WorkOrder, WorkUpdate
 from datahub.connectors.loading import load
 from datahub.contract.city import City
-from datahub.contract.clock import CITY_ZONE, MINUTE_MS, from_datetime
+from datahub.contract.clock import CITY_ZONE, HOUR_MS, MINUTE_MS, from_datetime
 from datahub.contract.codes import TaskStage
 from scenarios.agents.citizen import Citizens
 from scenarios.agents.crew import Crews
@@ -103,7 +103,7 @@ class Town:
     def order(self, department: str, duty: str, objects: Sequence[int] = (), **more: object) -> WorkOrder:
         """Hand an order in at a department's desk."""
         fields: dict[str, object] = {"id": f"{duty}-{self.now}", "zh": "", "en": "", "lon": 0.0, "lat": 0.0}
-        fields |= {"lon": self.place[0], "lat": self.place[1], "deadline": self.now, **more}
+        fields |= {"lon": self.place[0], "lat": self.place[1], "deadline": self.now + 12 * HOUR_MS, **more}
         order = WorkOrder(duty=duty, objects=tuple(objects), **fields)  # type: ignore[arg-type]
         self._ask(department, self._connectors[department].submit(order))
         return order

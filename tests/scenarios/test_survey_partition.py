@@ -37,8 +37,8 @@ def test_an_islet_goes_whole_to_one_owner_and_an_island_with_seeds_is_nobody_els
     assert shares[2].equals(island)
 
 
-@given(st.integers(1, 30), st.integers(0, 1000))
 @settings(max_examples=20, deadline=None)
+@given(st.integers(1, 30), st.integers(0, 1000))
 def test_middles_lie_on_the_land_each_in_a_place_of_its_own(count: int, seed: int) -> None:
     found = middles(BAY, count, centre=np.array([5.0, 1.0]), rng=np.random.default_rng(seed))
     assert shapely.contains_xy(BAY, found[:, 0], found[:, 1]).all()
@@ -64,6 +64,7 @@ def test_scattered_points_lie_inside() -> None:
     assert shapely.contains_xy(BAY, points[:, 0], points[:, 1]).all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.01, 1e5), min_size=1, max_size=50), st.integers(0, 10**6))
 def test_people_are_shared_out_whole_and_to_the_last(share: list[float], total: int) -> None:
     parts = apportioned(np.array(share), total)
@@ -72,6 +73,7 @@ def test_people_are_shared_out_whole_and_to_the_last(share: list[float], total: 
     assert (np.abs(parts - exact) <= 1 + 1e-6).all()
 
 
+@settings(deadline=None)
 @given(st.floats(113, 114.4), st.floats(21.8, 22.5))
 def test_the_plane_goes_there_and_back(lon: float, lat: float) -> None:
     plane = Plane(113.7, 22.1)
