@@ -247,8 +247,9 @@ def test_poles_stand_in_line_at_their_spacing_behind_a_cabinet_near_by(city: Cit
     own = np.searchsorted(feeders.code, poles.columns["feeder"].astype(np.int64))
     pole, cabinet = plane.xy(poles.lon, poles.lat), plane.xy(feeders.lon, feeders.lat)
     assert np.hypot(*(pole - cabinet[own]).T).max() < 1_500
-    apart = [np.hypot(*np.diff(pole[own == k], axis=0).T) for k in range(len(feeders))]
-    assert np.median(np.concatenate(apart)) == pytest.approx(34, abs=4)  # 32 m along the road, and across it
+    lines = [pole[own == k] for k in range(len(feeders))]
+    same_side = np.concatenate([np.hypot(*(line[2:] - line[:-2]).T) for line in lines])
+    assert np.median(same_side) == pytest.approx(2 * 32, abs=0.5)
     sizes = np.bincount(own, minlength=len(feeders))
     assert sizes.min() >= 8
     assert 15 <= sizes.mean() <= 30

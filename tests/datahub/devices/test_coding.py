@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from stdnum.iso7064 import mod_11_10
 
 from datahub.devices.coding import CLASSES, CodeError, class_name, encode, recode, split, valid
 
 
+@settings(deadline=None)
 @given(st.integers(110101, 659099), st.sampled_from(sorted(CLASSES.values())), st.integers(1, 999_999))
 def test_a_code_has_seventeen_digits_and_the_check_digit_that_python_stdnum_gives(
     district: int, class_code: str, ordinal: int
@@ -18,12 +19,14 @@ def test_a_code_has_seventeen_digits_and_the_check_digit_that_python_stdnum_give
     assert mod_11_10.is_valid(code)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 999_999), min_size=1, max_size=20))
 def test_splitting_undoes_encoding(ordinals: list[int]) -> None:
     district, klass, ordinal = split(encode("440402", "0118", ordinals))
     assert (set(district.tolist()), set(klass.tolist()), ordinal.tolist()) == ({440402}, {118}, ordinals)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 999_999), st.integers(0, 16), st.integers(1, 9))
 def test_a_wrong_digit_is_always_noticed(ordinal: int, place: int, change: int) -> None:
     digits = list(str(encode("440402", "2202", ordinal)[0]))

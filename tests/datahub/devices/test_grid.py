@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datahub.contract.city import Division
@@ -55,6 +55,7 @@ def test_a_community_too_large_for_999_such_grids_has_larger_ones() -> None:
     assert 700 < grids.count(2) <= 999
 
 
+@settings(deadline=None)
 @given(st.floats(1, 59_999), st.floats(1, 499))
 def test_a_code_has_fifteen_digits_and_its_outline_holds_the_place(x_m: float, y_m: float) -> None:
     lon, lat = at(x_m, y_m)
