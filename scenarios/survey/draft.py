@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,13 @@ from datahub.contract.city import ObjectTable, WaterNetwork
 from datahub.contract.observations import Floats, Ints
 from datahub.devices.coding import CLASSES, encode
 from scenarios.survey import sizing
+from scenarios.survey.plane import Plane
 
-METRE_PER_DEG = 111_320.0
 OWNER = "water_company"
+ARTERIAL_M = 0.6
+"""Mains from this diameter on lie under arterial roads, thinner ones of the backbone under secondary roads."""
+
+Columns: TypeAlias = dict[str, NDArray[np.generic]]
 
 
 @dataclass(slots=True)
@@ -60,23 +65,6 @@ class Draft:
         return len(self.a) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Plane:
-    """A plane in metres around the city's middle."""
-
-    lon: float
-    lat: float
-
-    def xy(self, lon: float, lat: float) -> tuple[float, float]:
-        """East and north [m] of a position [deg]."""
-        return (lon - self.lon) * METRE_PER_DEG * float(np.cos(np.radians(self.lat))), (lat - self.lat) * METRE_PER_DEG
-
-    def degrees(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Longitude and latitude [deg] of places [m], to a centimetre."""
-        scale = METRE_PER_DEG * float(np.cos(np.radians(self.lat)))
-        return np.round(self.lon + x / scale, 7), np.round(self.lat + y / METRE_PER_DEG, 7)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Ground:
     """Height of the built-up land: a smooth field of gentle waves 4 to 15 km long, 2 to 16 m above the sea.
@@ -102,115 +90,118 @@ class Ground:
         return np.asarray(np.round(2.0 + (top_m - 2.0) * share, 2))
 
 
-def tables(
-    draft: Draft,
-    *,
-    adcodes: Sequence[str],
-    plane: Plane,
-    ground: Ground,
-    system: NDArray[np.int32],
-    top_m: Sequence[float],
-    motorised_m: Sequence[float],
-) -> WaterNetwork:
-    """The register of a drawn network: every table in the order of its codes.
+@dataclass(frozen=True, slots=True, eq=False)
+class Order:
+    """The order of the codes: new row of each old one, and old row of each new one."""
 
-    ``top_m``: for each system, how high its land rises [m]; ``motorised_m``: for each system, from which diameter on a
-    backbone valve is motorised [m].
+    new: NDArray[np.intp]
+    old: NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clerk:
+    """Writes a drawn network into the register: every table in the order of its codes.
+
+    Attributes:
+        adcodes: district of each community.
+        system: supply system of each community.
+        top_m: for each system, how high its land rises [m].
+        motorised_m: for each system, from which diameter on a backbone valve is motorised [m].
     """
-    district = np.array([int(code) for code in adcodes], np.int64)
-    xy = np.array([draft.x, draft.y])
-    home = np.array(draft.community, np.int32)
-    nodes, new_node = coded("water_node", home, xy, district=district, plane=plane)
-    a, b = np.array(draft.a), np.array(draft.b)
-    pipes, new_pipe = coded("pipe", home[a], (xy[:, a] + xy[:, b]) / 2, district=district, plane=plane)
-    old_node, old_pipe = np.argsort(new_node), np.argsort(new_pipe)
-    zones, new_zone = _zones(draft, home, xy, new_pipe, district=district, plane=plane)
-    # -1 (in no zone) picks the last entry, which stays -1
-    zone_of = np.append(new_zone, -1).astype(np.int32)
-    head = np.array(draft.head)[old_node]
-    nodes.columns.update(  # type: ignore[attr-defined]
-        elevation_m=ground.height_m(*xy, top_m=np.array(top_m)[system[home]])[old_node],
-        source=np.isfinite(head),
-        head_m=head,
-        zone=zone_of[np.array(draft.zone)[old_node]],
-        households=np.array(draft.households, np.int64)[old_node],
-        system=system[home[old_node]],
-    )
-    trunk, diameter = np.array(draft.trunk)[old_pipe], np.array(draft.diameter)[old_pipe]
-    pipes.columns.update(  # type: ignore[attr-defined]
-        a=new_node[a][old_pipe].astype(np.int64),
-        b=new_node[b][old_pipe].astype(np.int64),
-        length_m=np.array(draft.length)[old_pipe],
-        diameter_m=diameter,
-        roughness=np.full(len(a), sizing.ROUGHNESS),
-        trunk=trunk,
-        zone=zone_of[np.array(draft.pipe_zone)[old_pipe]],
-        road_class=np.where(trunk, np.where(diameter >= 0.6, 3, 2), 1).astype(np.int32),
-    )
-    return WaterNetwork(
-        nodes=nodes,
-        pipes=pipes,
-        valves=_valves(
-            draft, home, xy, new_pipe, district=district, plane=plane, system=system, motorised_m=motorised_m
-        ),
-        zones=zones,
-    )
 
+    draft: Draft
+    adcodes: Sequence[str]
+    plane: Plane
+    ground: Ground
+    system: NDArray[np.int32]
+    top_m: Sequence[float]
+    motorised_m: Sequence[float]
 
-def coded(
-    name: str, home: NDArray[np.int32], xy: Floats, *, district: Ints, plane: Plane
-) -> tuple[ObjectTable, NDArray[np.intp]]:
-    """A table of objects with codes, rows in the order of their codes, and the new row of each old one."""
-    where = district[home]
-    order = np.lexsort((np.arange(len(home)), where))
-    first = np.searchsorted(where[order], where[order], side="left")
-    code = encode(where[order], CLASSES[name], np.arange(len(order)) - first + 1)
-    lon, lat = plane.degrees(xy[0][order], xy[1][order])
-    new = np.empty(len(order), np.intp)
-    new[order] = np.arange(len(order))
-    return ObjectTable(name, code, lon, lat, home[order].astype(np.int32), OWNER, {}), new
+    def register(self) -> WaterNetwork:
+        """The network as the city knows it."""
+        draft = self.draft
+        xy, home = np.array([draft.x, draft.y]), np.array(draft.community, np.int32)
+        a, b = np.array(draft.a), np.array(draft.b)
+        inlet = np.array(draft.inlets)
+        first = b[inlet]
+        node_order, pipe_order, zone_order = (self._order(home[rows]) for rows in (slice(None), a, first))
+        # -1 (in no zone) picks the last entry, which stays -1
+        zone_of = np.append(zone_order.new, -1).astype(np.int32)
+        return WaterNetwork(
+            nodes=self._table("water_node", node_order, home, xy, self._nodes(xy, home, zone_of)),
+            pipes=self._table("pipe", pipe_order, home[a], (xy[:, a] + xy[:, b]) / 2, self._pipes(node_order, zone_of)),
+            valves=self._valves(xy, home, pipe_order),
+            zones=self._table(
+                "zone", zone_order, home[first], xy[:, first], self._zones(inlet=pipe_order.new[inlet].astype(np.int64))
+            ),
+        )
 
+    def _nodes(self, xy: Floats, home: NDArray[np.int32], zone_of: NDArray[np.int32]) -> Columns:
+        head, system = np.array(self.draft.head), self.system[home]
+        return {
+            "elevation_m": self.ground.height_m(*xy, top_m=np.array(self.top_m)[system]),
+            "source": np.isfinite(head),
+            "head_m": head,
+            "zone": zone_of[np.array(self.draft.zone)],
+            "households": np.array(self.draft.households, np.int64),
+            "system": system,
+        }
 
-def _valves(
-    draft: Draft,
-    home: NDArray[np.int32],
-    xy: Floats,
-    new_pipe: NDArray[np.intp],
-    *,
-    district: Ints,
-    plane: Plane,
-    system: NDArray[np.int32],
-    motorised_m: Sequence[float],
-) -> ObjectTable:
-    pipe, end = np.array([it[0] for it in draft.valves]), np.array([it[1] for it in draft.valves])
-    a, b = np.array(draft.a)[pipe], np.array(draft.b)[pipe]
-    near, far = np.where(end == 0, a, b), np.where(end == 0, b, a)
-    span = np.hypot(*(xy[:, far] - xy[:, near]))
-    place = xy[:, near] + (xy[:, far] - xy[:, near]) * np.minimum(0.3, 10.0 / np.maximum(span, 1.0))
-    table, new = coded("valve", home[near], place, district=district, plane=plane)
-    old = np.argsort(new)
-    big = np.array(draft.diameter)[pipe] >= np.array(motorised_m)[system[home[near]]]
-    table.columns.update(  # type: ignore[attr-defined]
-        pipe=new_pipe[pipe][old].astype(np.int64),
-        end=end[old].astype(np.int8),
-        motorised=(big & np.array(draft.trunk)[pipe])[old],
-    )
-    return table
+    def _pipes(self, nodes: Order, zone_of: NDArray[np.int32]) -> Columns:
+        draft = self.draft
+        trunk, diameter = np.array(draft.trunk), np.array(draft.diameter)
+        return {
+            "a": nodes.new[np.array(draft.a)].astype(np.int64),
+            "b": nodes.new[np.array(draft.b)].astype(np.int64),
+            "length_m": np.array(draft.length),
+            "diameter_m": diameter,
+            "roughness": np.full(len(diameter), sizing.ROUGHNESS),
+            "trunk": trunk,
+            "zone": zone_of[np.array(draft.pipe_zone)],
+            "road_class": np.where(trunk, np.where(diameter >= ARTERIAL_M, 3, 2), 1).astype(np.int32),
+        }
 
+    def _valves(self, xy: Floats, home: NDArray[np.int32], pipes: Order) -> ObjectTable:
+        draft = self.draft
+        pipe, end = np.array([it[0] for it in draft.valves]), np.array([it[1] for it in draft.valves])
+        a, b = np.array(draft.a)[pipe], np.array(draft.b)[pipe]
+        near, far = np.where(end == 0, a, b), np.where(end == 0, b, a)
+        span = np.hypot(*(xy[:, far] - xy[:, near]))
+        place = xy[:, near] + (xy[:, far] - xy[:, near]) * np.minimum(0.3, 10.0 / np.maximum(span, 1.0))
+        big = np.array(draft.diameter)[pipe] >= np.array(self.motorised_m)[self.system[home[near]]]
+        columns: Columns = {
+            "pipe": pipes.new[pipe].astype(np.int64),
+            "end": end.astype(np.int8),
+            "motorised": big & np.array(draft.trunk)[pipe],
+        }
+        return self._table("valve", self._order(home[near]), home[near], place, columns)
 
-def _zones(
-    draft: Draft, home: NDArray[np.int32], xy: Floats, new_pipe: NDArray[np.intp], *, district: Ints, plane: Plane
-) -> tuple[ObjectTable, NDArray[np.intp]]:
-    inlet = np.array(draft.inlets)
-    first = np.array(draft.b)[inlet]
-    table, new = coded("zone", home[first], xy[:, first], district=district, plane=plane)
-    old = np.argsort(new)
-    per_zone = np.bincount(
-        np.array(draft.zone)[np.array(draft.zone) >= 0],
-        weights=np.array(draft.households)[np.array(draft.zone) >= 0],
-        minlength=len(inlet),
-    )
-    table.columns.update(  # type: ignore[attr-defined]
-        inlet=new_pipe[inlet][old].astype(np.int64), households=per_zone[old].astype(np.int64)
-    )
-    return table, new
+    def _zones(self, *, inlet: Ints) -> Columns:
+        zone = np.array(self.draft.zone)
+        inside = zone >= 0
+        count = np.bincount(zone[inside], weights=np.array(self.draft.households)[inside], minlength=len(inlet))
+        return {"inlet": inlet, "households": count.astype(np.int64)}
+
+    def _order(self, home: NDArray[np.int32]) -> Order:
+        old = np.lexsort((np.arange(len(home)), self._district(home)))
+        new = np.empty(len(old), np.intp)
+        new[old] = np.arange(len(old))
+        return Order(new, old)
+
+    def _district(self, home: NDArray[np.int32]) -> Ints:
+        return np.array([int(code) for code in self.adcodes], np.int64)[home]
+
+    def _table(self, name: str, order: Order, home: NDArray[np.int32], xy: Floats, columns: Columns) -> ObjectTable:
+        """One table; ``home``, ``xy`` and ``columns`` in the order of the draft."""
+        district = self._district(home)[order.old]
+        ordinal = np.arange(len(district)) - np.searchsorted(district, district, side="left") + 1
+        place = np.round(self.plane.degrees(xy[:, order.old].T), 7)
+        return ObjectTable(
+            name=name,
+            code=encode(district, CLASSES[name], ordinal),
+            lon=place[:, 0],
+            lat=place[:, 1],
+            community=home[order.old].astype(np.int32),
+            owner=OWNER,
+            columns={key: values[order.old] for key, values in columns.items()},
+        )

@@ -22,7 +22,8 @@ from datahub.contract.city import Division, WaterNetwork
 from datahub.contract.errors import UsageError
 from datahub.contract.observations import Floats, Ints
 from scenarios.survey import sizing
-from scenarios.survey.draft import Draft, Ground, Plane, tables
+from scenarios.survey.draft import Clerk, Draft, Ground
+from scenarios.survey.plane import Plane
 
 #: Peak supply per household, all customers and leakage included [m3/s]: 2.43 persons (domain.md 6.1, V [S144]) x 180
 #: l/d (GB/T 50331, unverified) x 2 for customers that are no households / 0.88 (12 % lost) x 1.4 for the peak hour
@@ -81,31 +82,30 @@ def lay_network(
     Raises:
         UsageError: if a system has no plant.
     """
-    lon0, lat0 = float(np.mean([it.lon for it in communities])), float(np.mean([it.lat for it in communities]))
-    plane = Plane(lon0, lat0)
-    draft = Draft()
-    ground = Ground.drawn(rng)
+    lon, lat = [it.lon for it in communities], [it.lat for it in communities]
+    plane = Plane(float(np.mean(lon)), float(np.mean(lat)))
+    draft, ground = Draft(), Ground.drawn(rng)
     for number in sorted({int(one) for one in system}):
         lay_system(
             draft,
             number=number,
             members=np.flatnonzero(np.asarray(system) == number),
-            places=np.array([plane.xy(it.lon, it.lat) for it in communities]),
+            places=plane.xy(lon, lat),
             households=np.asarray(households, np.int64),
-            plants=[(*plane.xy(it.lon, it.lat), it.head_m) for it in plants if it.system == number],
+            plants=[(*plane.xy(it.lon, it.lat).tolist(), it.head_m) for it in plants if it.system == number],
             ground=ground,
             rng=rng,
         )
-    heights = [top_m([it.head_m for it in plants if it.system == one]) for one in range(int(np.max(system)) + 1)]
-    return tables(
-        draft,
+    count = int(np.max(system)) + 1
+    return Clerk(
+        draft=draft,
         adcodes=adcodes,
         plane=plane,
         ground=ground,
         system=np.asarray(system, np.int32),
-        top_m=heights,
+        top_m=[top_m([it.head_m for it in plants if it.system == one]) for one in range(count)],
         motorised_m=motorised_from(draft, np.asarray(system, np.int32)),
-    )
+    ).register()
 
 
 def top_m(heads_m: Sequence[float]) -> float:
