@@ -42,6 +42,7 @@ class Memory:
         self._waiting: list[_Waiting] = []
         self._evaluated: list[Evaluated] = []
         self._packs: list[tuple[Packs, int]] = []
+        self._unwritten = 0
         self._device = np.zeros(0, np.int64)
         self._slot = np.zeros(0, np.int64)
         self._width = np.zeros(0, np.int64)
@@ -60,7 +61,7 @@ class Memory:
     @property
     def unwritten(self) -> int:
         """Evaluated readings and packs that the column store does not have yet."""
-        return sum(map(len, self._evaluated)) + sum(len(packs) for packs, _ in self._packs)
+        return self._unwritten
 
     def add(self, entry: Entry, places: Places | None = None) -> None:
         """Take an entry that is durable now; ``places`` if they are known already."""
@@ -91,10 +92,12 @@ class Memory:
         self.fit()
         waiting, self._waiting = self._waiting, []
         self._packs += [(one.entry.packs, one.entry.arrived) for one in waiting if len(one.entry.packs)]
+        self._unwritten += sum(len(one.entry.packs) for one in waiting)
         self.fresh = self._evaluate(waiting, t=t)
         self._by_property = None
         if len(self.fresh):
             self._evaluated.append(self.fresh)
+            self._unwritten += len(self.fresh)
             self.digest = self._chain(self.fresh.readings)
         return self.fresh
 
@@ -145,6 +148,7 @@ class Memory:
         """Hand over what the column store does not have, as its columns."""
         found, self._evaluated = self._evaluated, []
         packs, self._packs = self._packs, []
+        self._unwritten = 0
         r = join_readings([one.readings for one in found])
         held = np.concatenate([one.held_s for one in found]) if found else np.zeros(0, np.int32)
         p = join_packs([one for one, _ in packs])
