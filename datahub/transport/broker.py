@@ -50,7 +50,7 @@ class EmbeddedBroker:
                 if attempt + 1 < attempts:
                     continue
                 raise OutsideError(
-                    f"port {port} is taken{_by_whom(port)}; choose another, or 0 for a free one"
+                    f"port {port} is taken{taken_by(port)}; choose another, or 0 for a free one"
                 ) from error
             except RuntimeError as error:
                 raise OutsideError(f"the embedded broker did not start on port {port}: {error}") from error
@@ -76,7 +76,7 @@ def free_port() -> int:
         return port
 
 
-def _by_whom(port: int) -> str:
+def taken_by(port: int) -> str:
     """Who listens on a port, as far as this user may know."""
     try:
         owners = [
