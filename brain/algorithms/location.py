@@ -80,18 +80,24 @@ def at_points(points: Points, head: Floats, flow: Floats) -> Floats:
     return values
 
 
+def by_node(network: Mains, response: Response, points: Points) -> Floats:
+    """What a draw of 1 m3/s at each model node does to each point, shape (s, n)."""
+    p, q = ~points.flow & (points.at >= 0), points.flow & (points.at >= 0)
+    result = np.zeros((len(points.at), len(network.node)))
+    result[p] = response.head[points.at[p]] * PASCAL_PER_METRE
+    result[q] = response.flow[points.at[q]]
+    return result
+
+
 def signatures(network: Mains, response: Response, points: Points) -> Signatures:
     """Signatures of a loss in the middle of each main that is not shut.
 
     A draw in the middle of a pipe acts on the rest as half at either end, and leaves the pipe's own meter half the
     draw higher if it sits before the hole and half lower if behind.
     """
-    p, q = ~points.flow & (points.at >= 0), points.flow & (points.at >= 0)
-    by_node = np.zeros((len(points.at), len(network.node)))
-    by_node[p] = response.head[points.at[p]] * PASCAL_PER_METRE
-    by_node[q] = response.flow[points.at[q]]
-    by_pipe = 0.5 * (by_node[:, network.a] + by_node[:, network.b])
-    metered = np.isin(np.arange(len(network.pipe)), points.at[q])
+    nodes = by_node(network, response, points)
+    by_pipe = 0.5 * (nodes[:, network.a] + nodes[:, network.b])
+    metered = np.isin(np.arange(len(network.pipe)), points.at[points.flow & (points.at >= 0)])
     candidate = np.concatenate((np.arange(len(network.pipe)), np.flatnonzero(metered)))
     side = np.concatenate((np.where(metered, 0.5, 0.0), np.full(int(metered.sum()), -0.5)))
     order = np.lexsort((-side, candidate))
@@ -101,17 +107,29 @@ def signatures(network: Mains, response: Response, points: Points) -> Signatures
     return Signatures(pipe=network.pipe[candidate], change=change)
 
 
-def rank(
-    deviation: Floats, sigma: Floats, patterns: Signatures, *, model_error_ratio: float, bound_sigma: float
-) -> Ranking:
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """How far patterns and readings are believed.
+
+    Attributes:
+        error_ratio: relative error of a signature, added to the readings' scatter in quadrature.
+        bound_sigma: no point counts for more than this many standard deviations.
+        doubt_ratio: so many readings say as much as one independent one would (errors of a model are common to many).
+    """
+
+    error_ratio: float
+    bound_sigma: float
+    doubt_ratio: float
+
+
+def rank(deviation: Floats, sigma: Floats, patterns: Signatures, trust: Trust) -> Ranking:
     """Rank the candidates by how well they explain ``deviation`` (s,), NaN where a point says nothing.
 
     Args:
         deviation: measured minus normal, in each point's unit.
         sigma: scatter of each point's deviation on a calm day, same unit, positive.
         patterns: signatures of the candidates.
-        model_error_ratio: relative error of a signature, added to ``sigma`` in quadrature.
-        bound_sigma: no point counts for more than this many standard deviations.
+        trust: how far to believe both.
     """
     use = np.isfinite(deviation) & (np.abs(patterns.change).sum(axis=1) > 0)
     r, s, g = deviation[use, None], sigma[use, None], patterns.change[use]
@@ -119,11 +137,11 @@ def rank(
     loss = np.zeros(g.shape[1])
     for _ in range(6):
         left = np.abs(r - g * loss) / scatter if loss.any() else np.zeros_like(g)
-        trust = np.minimum(1.0, bound_sigma / np.maximum(left, 1e-9)) / scatter**2
-        loss = np.maximum((trust * g * r).sum(axis=0) / np.maximum((trust * g * g).sum(axis=0), 1e-30), 0.0)
-        scatter = np.sqrt(s**2 + (model_error_ratio * loss * g) ** 2)
-    left = np.minimum(np.abs(r - g * loss) / scatter, bound_sigma)
-    lack = 0.5 * (left**2).sum(axis=0) + np.log(scatter / s).sum(axis=0)
+        heed = np.minimum(1.0, trust.bound_sigma / np.maximum(left, 1e-9)) / scatter**2
+        loss = np.maximum((heed * g * r).sum(axis=0) / np.maximum((heed * g * g).sum(axis=0), 1e-30), 0.0)
+        scatter = np.sqrt(s**2 + (trust.error_ratio * loss * g) ** 2)
+    left = np.minimum(np.abs(r - g * loss) / scatter, trust.bound_sigma)
+    lack = (0.5 * (left**2).sum(axis=0) + np.log(scatter / s).sum(axis=0)) / trust.doubt_ratio
     return _by_pipe(patterns.pipe, loss, lack, (left**2).mean(axis=0))
 
 

@@ -16,6 +16,7 @@ from brain.awareness.bands import BandRules
 from brain.awareness.lamps import PROPERTIES, LampFinding, LampRules, LampWatch, poles
 from brain.awareness.loggers import loggers
 from brain.awareness.supply import SupplyAnomaly, SupplyRules, SupplyWatch
+from brain.awareness.zones import ZoneRules
 from brain.parameter import bind
 from datahub.contract.city import City
 from datahub.contract.clock import HOUR_MS
@@ -82,8 +83,8 @@ class Attention:
         if len(pressure[0]) + len(flow[0]) != self._known.get("supply", 0):
             self._known["supply"] = len(pressure[0]) + len(flow[0])
             known = loggers(self.city, pressure=pressure, flow=flow)
-            rules, bands = bind(SupplyRules, "supply"), bind(BandRules, "bands")
-            self.supply = SupplyWatch(self.city.water, known, rules, bands)
+            rules, bands, zones = bind(SupplyRules, "supply"), bind(BandRules, "bands"), bind(ZoneRules, "zones")
+            self.supply = SupplyWatch(self.city.water, known, rules, bands, zones)
             self.supply.restore(_part(saved, "supply."))
         if len(pole[0]) != self._known.get("lamps", 0):
             self._known["lamps"] = len(pole[0])

@@ -53,9 +53,9 @@ class Habit:
         result: Floats = np.where(self.seen > 0, value - self.bias, np.nan)
         return result
 
-    def learn(self, value: Floats, *, of: NDArray[np.bool_], refresh_every: int) -> None:
-        """Follow ``value`` (s,) where ``of`` holds and it is known; scatter is drawn afresh every so many windows."""
-        known = of & np.isfinite(value)
+    def learn(self, value: Floats, *, refresh_every: int) -> None:
+        """Follow ``value`` (s,) where it is known; the scatter is drawn afresh every so many windows."""
+        known = np.isfinite(value)
         first = known & (self.seen == 0)
         self.bias[first] = value[first]
         step = value - self.bias

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brain.algorithms.hydraulics import Mains, Solver, draws, inlet_losses, mains
-from brain.algorithms.location import Points, Ranking, Signatures, at_points, rank, signatures
+from brain.algorithms.location import Points, Ranking, Signatures, Trust, at_points, by_node, rank, signatures
 from brain.algorithms.network import column
 from brain.awareness.loggers import INLET, PLANT, Loggers
 from datahub.contract.city import WaterNetwork
@@ -44,6 +44,7 @@ class Picture:
     patterns: Signatures | None = None
     _patterns_at: int = 0
     _draw: Floats = field(init=False)
+    _by_zone: Floats = field(init=False)
     _dry: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,13 +63,20 @@ class Picture:
         self._draw = draws(network, drawn_m3_s)
         state = self.solver.solve(self._draw)
         if self.patterns is None or (not hold and t - self._patterns_at >= _REDRAWN_MS):
-            self.patterns = signatures(network, self.solver.response(state), self.points)
+            response = self.solver.response(state)
+            self.patterns = signatures(network, response, self.points)
+            self._by_zone = by_node(network, response, self.points)[:, network.outlet]
             self._patterns_at = t
         gauge = ~self.loggers.flow & (self.loggers.zone >= 0)
         lost = np.zeros(len(self.loggers))
         lost[gauge] = inlet_losses(network, drawn_m3_s)[self.loggers.zone[gauge]] * PASCAL_PER_METRE
         normal = at_points(self.points, state.head_m, state.flow_m3_s) - lost
         return np.where(self._dry, np.nan, normal)
+
+    def zone_patterns(self, zones: Ints) -> Floats:
+        """What a draw of 1 m3/s where each of these zones branches off does to each logger, shape (s, m)."""
+        result: Floats = self._by_zone[:, zones]
+        return result
 
     def shut(self, valves: Sequence[int]) -> None:
         """Which valves (rows) are closed now; all others are open."""
@@ -81,7 +89,7 @@ class Picture:
         closed = np.isin(inlet, pipes)
         self._dry = (self.loggers.zone >= 0) & closed[np.maximum(self.loggers.zone, 0)]
 
-    def rank(self, deviation: Floats, sigma: Floats, *, error_ratio: float, bound_sigma: float) -> Ranking:
+    def rank(self, deviation: Floats, sigma: Floats, trust: Trust) -> Ranking:
         """Mains by how well a loss there explains the deviations: first by linear patterns, the best again in full.
 
         Empty while there are no patterns.
@@ -89,13 +97,13 @@ class Picture:
         if self.patterns is None:
             nothing = np.zeros(0)
             return Ranking(np.zeros(0, np.int64), nothing, nothing, nothing)
-        rough = rank(deviation, sigma, self.patterns, model_error_ratio=error_ratio, bound_sigma=bound_sigma)
+        rough = rank(deviation, sigma, self.patterns, trust)
         best = rough.first(_REFINED)
         loss = best.loss_m3_s
         fine = rough
         for _ in range(2):
             exact = self._secants(best.pipe, loss)
-            fine = rank(deviation, sigma, exact, model_error_ratio=error_ratio, bound_sigma=bound_sigma)
+            fine = rank(deviation, sigma, exact, trust)
             loss = fine.loss_m3_s[np.argsort(fine.pipe)][np.argsort(np.argsort(best.pipe))]
         return fine
 

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brain.algorithms.hydraulics import Mains, Solver, draws, inlet_losses, mains
-from brain.algorithms.location import Points, at_points
+from brain.algorithms.location import at_points
 from brain.awareness.bands import BandRules
 from brain.awareness.loggers import INLET, PLANT, TRUNK, Loggers
 from brain.awareness.picture import points_of
 from brain.awareness.supply import SupplyRules, SupplyWatch
+from brain.awareness.zones import ZoneRules
 from brain.parameter import bind
 from datahub.contract.city import Division, WaterNetwork
 from datahub.contract.clock import DAY_MS, HOUR_MS, MINUTE_MS, from_datetime, of_day
@@ -80,7 +81,7 @@ def equip(water: WaterNetwork, *, trunk_from_m: float = 0.3) -> Loggers:
 
 
 def watch_of(water: WaterNetwork, loggers: Loggers) -> SupplyWatch:
-    return SupplyWatch(water, loggers, bind(SupplyRules, "supply"), bind(BandRules, "bands"))
+    return SupplyWatch(water, loggers, bind(SupplyRules, "supply"), bind(BandRules, "bands"), bind(ZoneRules, "zones"))
 
 
 @dataclass

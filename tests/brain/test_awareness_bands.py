@@ -97,11 +97,11 @@ def test_a_habit_follows_drift_but_not_a_jump() -> None:
     habit = Habit(least=np.full(2, 0.1), memory=100, pace=0.03, bound_sigma=3.0)
     rng = Seeds(3).rng("habit")
     for step in range(400):
-        habit.learn(np.array([0.002 * step, 0.0]) + 0.2 * rng.normal(size=2), of=np.ones(2, bool), refresh_every=12)
+        habit.learn(np.array([0.002 * step, 0.0]) + 0.2 * rng.normal(size=2), refresh_every=12)
     assert abs(habit.bias[0] - 0.8) < 0.25
     assert habit.scale == pytest.approx([0.2, 0.2], rel=0.4)
     before = habit.bias.copy()
-    habit.learn(before + 50.0, of=np.ones(2, bool), refresh_every=12)
+    habit.learn(before + 50.0, refresh_every=12)
     assert (habit.bias - before < 0.05).all()
 
 

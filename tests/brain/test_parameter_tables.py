@@ -10,11 +10,12 @@ import pytest
 from brain.awareness.bands import BandRules
 from brain.awareness.lamps import LampRules
 from brain.awareness.supply import SupplyRules
+from brain.awareness.zones import ZoneRules
 from brain.events.judging import BurstRules
 from brain.parameter import bind, parameters, read_parameters
 from datahub.contract.errors import DeclarationError
 
-TABLES = {"bands": BandRules, "supply": SupplyRules, "lamps": LampRules, "burst": BurstRules}
+TABLES = {"bands": BandRules, "supply": SupplyRules, "lamps": LampRules, "burst": BurstRules, "zones": ZoneRules}
 
 ONE = """
 [window_s]

@@ -9,6 +9,7 @@ import numpy as np
 from brain.awareness.bands import BandRules
 from brain.awareness.loggers import INLET, Loggers, loggers
 from brain.awareness.supply import SupplyRules, SupplyWatch
+from brain.awareness.zones import ZoneRules
 from brain.parameter import bind
 from datahub.contract.city import City
 from datahub.contract.clock import MINUTE_MS
@@ -24,7 +25,9 @@ def equip(city: City) -> Loggers:
 
 
 def watch_of(city: City) -> SupplyWatch:
-    return SupplyWatch(city.water, equip(city), bind(SupplyRules, "supply"), bind(BandRules, "bands"))
+    return SupplyWatch(
+        city.water, equip(city), bind(SupplyRules, "supply"), bind(BandRules, "bands"), bind(ZoneRules, "zones")
+    )
 
 
 @dataclass
