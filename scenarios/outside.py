@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import simpy
@@ -39,7 +40,7 @@ class Outside:
     env: simpy.Environment
     world: World
     field: Field
-    stubs: dict[str, Stub]
+    stubs: Mapping[str, Stub]
     citizens: Citizens
     crews: Crews
     disturbances: tuple[Disturbance, ...]
@@ -64,13 +65,15 @@ def assemble(
     *,
     seed: int,
     run: str = "",
-    stubs: dict[str, Stub] | None = None,
+    stubs: Mapping[str, Stub] | None = None,
+    resend_s: float = 600.0,
 ) -> Outside:
     """The outside of one scenario, at rest at the beginning of its warm-up.
 
     Args:
         run: run id of a virtual run.
         stubs: departments' systems; None makes fresh ones.
+        resend_s: what the hub has not acknowledged for so long goes up again [s of city time].
     """
     seeds = Seeds(seed)
     begins = scenario.start
@@ -95,6 +98,7 @@ def assemble(
         faults=Faults.declared(scenario.faults),
         run=run,
         switch_on={name: begins for name in kinds if name not in early},
+        resend_s=resend_s,
     )
     systems = stubs_of(city) if stubs is None else stubs
     citizens = Citizens(env, world, seeds)

@@ -1,0 +1,1 @@
+"""The live platform: broker, field and city as processes of one supervisor."""

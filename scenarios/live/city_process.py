@@ -1,0 +1,91 @@
+"""``citybrain city``: the platform alone, live: hub, brain, API and operations centre."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from datahub.api.app import attach
+from datahub.contract.clock import elapsed_s, wall_ms
+from datahub.contract.errors import UsageError
+from datahub.contract.topics import Topics
+from datahub.transport.mqtt import MqttCityBus
+from scenarios.exchange import HttpExchange
+from scenarios.live.serving import Server
+from scenarios.live.stopping import Stop
+from scenarios.platform import Platform, assemble
+from scenarios.settings import Settings
+from scenarios.settings import load as load_settings
+from scenarios.survey.city import load_city
+
+WAIT_S = 0.2
+"""How long the intake waits for the first message [s of wall time]."""
+
+OWN_CLOCK_S = 5.0
+"""Without word from the field for so long, city time goes on by the wall clock [s]."""
+
+
+def run_city(
+    *, city: str | None, scale: float, port: int | None, mqtt: str | None, stubs: str, data: Path | None
+) -> int:
+    """Run until somebody asks to stop."""
+    settings = load_settings(city=city, port=port, mqtt=mqtt, data=data)
+    if not settings.mqtt:
+        raise UsageError("no broker is named; give --mqtt mqtt://host:port or set CITYBRAIN_MQTT")
+    place = load_city(settings.city, scale=scale)
+    stop = Stop(parent=True)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    bus = MqttCityBus(settings.mqtt, Topics(place.name))
+    exchange = HttpExchange({code: f"{stubs}/{code}" for code in place.departments})
+    platform = assemble(place, bus, exchange, directory=settings.data)
+    try:
+        with Server(_site(platform, settings), host=settings.host, port=settings.port) as server:
+            _say({"city": "up", "url": server.url})
+            _live(platform, stop)
+    finally:
+        exchange.close()
+        tally = platform.hub.queries.ledger()
+        platform.close()
+        _say(
+            {
+                "city": "down",
+                "stored": tally.stored,
+                "rejected": tally.rejected,
+                "received": tally.received,
+                "duplicate": tally.duplicate,
+                "unattributed": tally.unattributed,
+            }
+        )
+    return 0
+
+
+def _site(platform: Platform, settings: Settings) -> FastAPI:
+    """Everything that the platform serves: the API and the operations centre."""
+    site = FastAPI(title="citybrain", docs_url=None, redoc_url=None)
+    hub = platform.hub
+    attach(site, hub.queries, hub.commands, token=settings.api_token.get_secret_value(), prefix="/api")
+    return site
+
+
+def _live(platform: Platform, stop: Stop) -> None:
+    """Take in what comes, and evaluate whenever city time has gone on: about once a second."""
+    last, heard, since = platform.hub.now or 0, 0.0, elapsed_s()
+    while not stop.asked:
+        marker = platform.hub.intake(wait_s=WAIT_S)
+        if marker is not None:
+            heard = elapsed_s()
+            if marker.t > last:
+                platform.quantum(marker.t)
+                last, since = marker.t, elapsed_s()
+        elif elapsed_s() - heard > OWN_CLOCK_S and heard == 0.0 and elapsed_s() - since > 1.0:
+            platform.quantum(wall_ms())
+            last, since = wall_ms(), elapsed_s()
+
+
+def _say(line: dict[str, object]) -> None:
+    """One line of JSON for whoever started this process."""
+    sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,108 @@
+"""``citybrain field``: the simulated city alone, live, on any broker."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+
+from datahub.contract.clock import MINUTE_MS, SECOND_MS, elapsed_s
+from datahub.contract.errors import UsageError
+from datahub.contract.topics import Topics
+from datahub.transport.mqtt import MqttFieldBus
+from scenarios.exchange import SharedStub, stub_app, stubs_of
+from scenarios.live.pace import SteadyPace, StoryPace, Waiting
+from scenarios.live.serving import Server
+from scenarios.live.stopping import Stop
+from scenarios.outside import Outside, assemble
+from scenarios.run import configured
+from scenarios.settings import load as load_settings
+from scenarios.survey.city import load_city
+from sensors.field import QUANTUM_MS
+
+RESEND_S = 10.0
+"""What the hub has not acknowledged goes up again after about so long of wall time [s], at any speed."""
+
+STEP_MS = 10 * SECOND_MS
+"""Live, the field looks up at least so often in city time, so that a command or a crew need not wait a whole minute."""
+
+FAREWELL_S = 15.0
+"""How long the field waits at the end for the hub to acknowledge everything [s of wall time]."""
+
+
+def run_field(
+    name: str,
+    *,
+    city: str | None,
+    seed: int,
+    speed: float,
+    mqtt: str | None,
+    stubs_port: int,
+    settings: Sequence[str],
+    minutes: float | None,
+) -> int:
+    """Run until the scenario ends or somebody asks to stop; print what was published and what is in flight."""
+    url = mqtt or load_settings().mqtt
+    if not url:
+        raise UsageError("no broker is named; give --mqtt mqtt://host:port or set CITYBRAIN_MQTT")
+    scenario = configured(name, city=city, duration=None, settings=settings).model_copy(update={"warmup": None})
+    place = load_city(scenario.city, scale=scenario.scale)
+    stop = Stop(parent=True)
+    bus = MqttFieldBus(url, Topics(place.name))
+    stubs = {code: SharedStub(stub) for code, stub in stubs_of(place).items()}
+    resend_s = RESEND_S * (scenario.length / SECOND_MS / 60.0 / minutes if minutes else speed)
+    outside = assemble(scenario, place, bus, seed=seed, stubs=stubs, resend_s=resend_s)
+    ends = outside.begins + scenario.length
+    pace = StoryPace(ends, minutes, _busy(outside)) if minutes else SteadyPace(speed)
+    with Server(stub_app(stubs, clock=lambda: int(outside.env.now)), host="127.0.0.1", port=stubs_port):
+        _say({"field": "up", "city": place.name, "devices": outside.devices, "stubs_port": stubs_port})
+        try:
+            _live(outside, pace, ends=ends, stop=stop)
+            _settle(outside, stop=stop)
+        finally:
+            published, in_flight = outside.field.ledger()
+            _say({"field": "down", "t": int(outside.env.now), "published": published, "in_flight": in_flight})
+            bus.close()
+    return 0
+
+
+def _live(outside: Outside, pace: SteadyPace | StoryPace, *, ends: int, stop: Stop) -> None:
+    """Let city time run until the story ends, at its pace."""
+    field, waiting = outside.field, Waiting()
+    outside.begin()
+    t = int(outside.env.now)
+    while t < ends and not stop.asked:
+        speed = pace.speed_at(t)
+        step = min(max(STEP_MS, round(speed * SECOND_MS / 5) // STEP_MS * STEP_MS), QUANTUM_MS)
+        t = min(t + step, ends)
+        field.run_to(t)
+        outside.world.advance(max(t, outside.world.now))
+        field.end_quantum(t)
+        field.receive()
+        stop.wait(waiting.seconds(step, speed))
+
+
+def _settle(outside: Outside, *, stop: Stop) -> None:
+    """Wait a moment until the hub has acknowledged everything; what it has not is in flight, and said to be."""
+    since = elapsed_s()
+    while outside.field.ledger()[1] and elapsed_s() - since < FAREWELL_S and not stop.asked:
+        outside.field.resend()
+        outside.field.receive(wait_s=1.0)
+
+
+def _busy(outside: Outside) -> Callable[[int], bool]:
+    """Whether something is going on that people want to watch: just before and after a disturbance, a crew moving."""
+    moments = [it.at for it in outside.disturbances]
+
+    def busy(t: int) -> bool:
+        struck = any(at - 5 * MINUTE_MS <= t <= at + 30 * MINUTE_MS for at in moments)
+        moving = any(team.way is not None for teams in outside.crews.teams.values() for team in teams)
+        return struck or moving
+
+    return busy
+
+
+def _say(line: dict[str, object]) -> None:
+    """One line of JSON for whoever started this process."""
+    sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,189 @@
+"""Owns the processes of a live platform: broker, field and city; starts the city again when it dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import typer
+
+from datahub.contract.errors import OutsideError
+from datahub.transport.broker import EmbeddedBroker, free_port
+from scenarios.live.stopping import Stop
+from scenarios.settings import load as load_settings
+
+START_S = 120.0
+"""How long a process may take until it says that it is up [s]."""
+
+END_S = 40.0
+"""How long a process may take to end cleanly before it is ended [s]."""
+
+
+@dataclass(slots=True)
+class Child:
+    """One process, and the lines of JSON that it says."""
+
+    name: str
+    arguments: list[str]
+    environment: Mapping[str, str]
+    process: subprocess.Popen[str] | None = None
+    said: list[dict[str, object]] = field(default_factory=list)
+    _news: threading.Condition = field(default_factory=threading.Condition)
+    _reader: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start it (again)."""
+        self.said.clear()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "scenarios", *self.arguments],
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, **self.environment},
+            start_new_session=True,
+        )
+        assert self.process.stdout is not None
+        self._reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
+        self._reader.start()
+
+    def _read(self, pipe: IO[str]) -> None:
+        for line in pipe:
+            with self._news:
+                try:
+                    self.said.append(json.loads(line))
+                except json.JSONDecodeError:
+                    self.said.append({"text": line.rstrip()})
+                self._news.notify_all()
+        with self._news:
+            self._news.notify_all()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def await_word(self, key: str, value: str) -> dict[str, object]:
+        """Wait until it says a line with ``key`` = ``value``.
+
+        Raises:
+            OutsideError: if it ends before, or says nothing in time.
+        """
+        with self._news:
+            found = self._news.wait_for(
+                lambda: next((line for line in self.said if line.get(key) == value), None) or not self.alive, START_S
+            )
+        line = next((line for line in self.said if line.get(key) == value), None)
+        if line is None:
+            why = "did not say so in time" if found is None or self.alive else f"ended with status {self.status}"
+            raise OutsideError(f"process '{self.name}' should have come up and {why}; see what it printed above")
+        return line
+
+    @property
+    def status(self) -> int | None:
+        """Exit status; None while it runs."""
+        return None if self.process is None else self.process.poll()
+
+    def end(self) -> None:
+        """Ask it to end, and see that it does."""
+        if self.process is None:
+            return
+        if self.alive:
+            self.process.terminate()
+        try:
+            self.process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self._reader is not None:
+            self._reader.join(END_S)
+
+
+@contextmanager
+def running(child: Child) -> Iterator[Child]:
+    """A process for as long as it is needed."""
+    child.start()
+    try:
+        yield child
+    finally:
+        child.end()
+
+
+def bring_up(
+    *,
+    city: str | None,
+    scenario: str | None,
+    seed: int,
+    speed: float,
+    port: int | None,
+    mqtt: str | None,
+    settings: Sequence[str],
+    data: Path | None = None,
+    minutes: float | None = None,
+    leave: bool = False,
+) -> int:
+    """Run broker, field and city until Ctrl-C, or until the scenario ends if ``leave``."""
+    chosen = load_settings(city=city, port=port, mqtt=mqtt, data=data)
+    stop, stubs = Stop(), free_port()
+    with ExitStack() as stack:
+        url = chosen.mqtt or stack.enter_context(EmbeddedBroker()).url
+        common = {"CITYBRAIN_MQTT": url}
+        field_words = ["field", "--scenario", scenario or "calm_day", "--city", chosen.city, "--seed", str(seed)]
+        field_words += ["--speed", str(speed), "--stubs-port", str(stubs)]
+        field_words += [word for one in settings for word in ("--set", one)]
+        field_words += ["--minutes", str(minutes)] if minutes else []
+        city_words = ["city", "--city", chosen.city, "--scale", _scale(settings), "--port", str(chosen.port)]
+        city_words += ["--stubs", f"http://127.0.0.1:{stubs}", "--data", str(chosen.data)]
+        town = stack.enter_context(running(Child("city", city_words, common)))
+        line = town.await_word("city", "up")
+        outside = stack.enter_context(running(Child("field", field_words, common)))
+        outside.await_word("field", "up")
+        typer.echo(f"operations centre: {line['url']}    (Ctrl-C ends)")
+        _watch(town, outside, stop=stop, leave=leave)
+        outside.end()
+        town.end()
+        return _account(outside, town)
+
+
+def _watch(town: Child, outside: Child, *, stop: Stop, leave: bool) -> None:
+    """Wait for the end; a city that died is started again, for nothing that was acknowledged may be lost."""
+    while not stop.wait(0.5):
+        if not town.alive:
+            typer.echo(f"city process ended with status {town.status}; starting it again", err=True)
+            town.start()
+            town.await_word("city", "up")
+        if not outside.alive:
+            if leave:
+                return
+            stop.wait(0.5)
+
+
+def _account(outside: Child, town: Child) -> int:
+    """Hold both sides' last words against each other: the ledger of the live run."""
+    field_said = next((line for line in outside.said if line.get("field") == "down"), {})
+    city_said = next((line for line in town.said if line.get("city") == "down"), {})
+    if not field_said or not city_said:
+        typer.echo("no ledger: a process did not end cleanly", err=True)
+        return 3
+    published, in_flight = int(str(field_said["published"])), int(str(field_said["in_flight"]))
+    numbers = {
+        name: int(str(city_said[name])) for name in ("stored", "rejected", "received", "duplicate", "unattributed")
+    }
+    gap = published - numbers["stored"] - numbers["rejected"] - in_flight
+    door = numbers["received"] - sum(numbers[name] for name in ("stored", "rejected", "duplicate", "unattributed"))
+    typer.echo(
+        json.dumps({"published": published, "in_flight": in_flight, **numbers, "closes": gap == 0 and door == 0})
+    )
+    return 0 if gap == 0 and door == 0 else 1
+
+
+def _scale(settings: Sequence[str]) -> str:
+    """The scale that the scenario's overlay sets, for both sides must survey the same city."""
+    return next((one.partition("=")[2] for one in settings if one.partition("=")[0] == "scale"), "1.0")
