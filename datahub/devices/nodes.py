@@ -46,9 +46,11 @@ class Nodes:
 
     def admit(self, node: Ints) -> NDArray[np.int64]:
         """Make rows for new codes; returns for every former row where it is now."""
-        new = np.setdiff1d(node, self.node)
         former = self.node
-        merged = np.union1d(former, new)
+        merged = np.sort(np.concatenate((former, node)))
+        once = np.ones(len(merged), np.bool_)
+        once[1:] = merged[1:] != merged[:-1]
+        merged = merged[once]
         place = np.searchsorted(merged, former)
         for name in ("epoch", "next", "heard", "tolerated_ms", "gap", "silent", "dead"):
             column = getattr(self, name)

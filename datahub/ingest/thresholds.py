@@ -111,9 +111,10 @@ class Watch:
             return []
         value = found.readings.value
         beyond = (value > self._above[found.rule]) | (value < self._below[found.rule])
-        if self.open:
-            beyond |= np.isin(found.slot, np.fromiter(sorted(self.open), np.int64, len(self.open)))
         beyond &= (found.readings.quality & _MUTE) == 0
+        if self.open or beyond.any():
+            watched = np.concatenate((np.fromiter(self.open, np.int64, len(self.open)), found.slot[beyond]))
+            beyond = np.isin(found.slot, watched) & ((found.readings.quality & _MUTE) == 0)
         crossings: list[Crossing] = []
         now_open = set(self.open)
         for i in np.flatnonzero(beyond).tolist():

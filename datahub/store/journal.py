@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, text
 from sqlmodel import col
 
 from datahub.store.session import Store
-from datahub.store.tables import InboxRow, JournalRow, RejectedRow
+from datahub.store.tables import InboxRow, JournalRow, RejectedRow, TickRow
 
 REJECTED_KEPT = 10_000
 """Rows of detail kept about rejected readings; older ones give way (the ledger keeps the counts)."""
@@ -58,7 +58,8 @@ class Journal:
             for number, body in found:
                 yield int(number), bytes(body)
 
-    def trim(self, entry: int) -> None:
-        """Forget entries up to ``entry``: the column store has them."""
+    def trim(self, entry: int, *, tick: int) -> None:
+        """Forget entries up to ``entry``, and ticks before ``tick``: the column store has them."""
         with self._store.lock, self._store.engine.begin() as connection:
             connection.execute(delete(JournalRow).where(col(JournalRow.id) <= entry))
+            connection.execute(delete(TickRow).where(col(TickRow.id) < tick))

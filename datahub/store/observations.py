@@ -122,6 +122,11 @@ class Observations:
         """Every delivered run of sequences, by node, epoch and first."""
         return self.ask("SELECT * FROM pack ORDER BY node, epoch, first")
 
+    def pack_rows(self) -> int:
+        """How many rows the pack journal has."""
+        row = self._connection.execute("SELECT count(*) FROM pack").fetchone()
+        return int(row[0]) if row else 0
+
     def scan(self, *, step: int = 1_000_000) -> Iterator[Columns]:
         """All rows in the order of evaluation, in pieces."""
         cursor = self._connection.cursor()
