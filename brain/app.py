@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from brain.apply import apply
+from brain.board import TICKER, Board
 from brain.cases.kinds import case_types
+from brain.curves import Curves
 from brain.dispatch.choice import Practice
 from brain.dispatch.desk import Desk
 from brain.ground import Ground
@@ -76,6 +78,7 @@ class Brain:
         exchange: carries requests to those systems.
         store: the city's transactional database; what its books hold is taken up.
         senses, plans, practice: those of the city and the declared ones, unless others are given.
+        watched: somebody looks at ``board.situation``, so it is made at the end of each tick.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class Brain:
         senses: Senses | None = None,
         plans: Sequence[Plan] | None = None,
         practice: Practice | None = None,
+        watched: bool = False,
     ) -> None:
         self.city = city
         self._commands, self._records = commands, Records(store)
@@ -111,6 +115,12 @@ class Brain:
         self._given: deque[OrderGiven] = deque()
         self._lock = threading.Lock()
         self._take_up()
+        curves = Curves(queries, notices.attention) if queries and isinstance(notices, CitySenses) else None
+        self.board = Board(city, self.office, queries, curves)
+        self._watched = watched
+        if watched:
+            self.board.note(self._records.said(last=TICKER))
+            self.board.publish(self.office.t)
 
     @property
     def memory(self) -> Memory:
@@ -147,6 +157,9 @@ class Brain:
         if blobs is not None:
             self._learned = t
         self._records.keep(office.memory, said.messages, t=t, blobs=blobs)
+        if self._watched:
+            self.board.note(said.messages)
+            self.board.publish(t)
         return said.messages
 
     def close(self) -> None:

@@ -255,14 +255,14 @@ class LineView:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How old the picture is: the newest reading of each kind of device [ms]."""
+    """How old the picture is: the newest reading of each property [ms]."""
 
     t: int
     newest: tuple[tuple[str, int], ...]
 
-    def age_s(self, kind: str) -> float | None:
-        """Age of the newest reading of a kind [s]; None: there is none."""
-        newest = dict(self.newest).get(kind)
+    def age_s(self, property_: str) -> float | None:
+        """Age of the newest reading of a property [s]; None: there is none."""
+        newest = dict(self.newest).get(property_)
         return None if newest is None else (self.t - newest) / 1_000
 
 

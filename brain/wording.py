@@ -115,7 +115,8 @@ def _event(message: Message, name: Namer) -> _Line | None:
             return id_, 5, f"事件排除：{why}", f"Event dismissed: {why}"
         case PlanActivated(event=event, plan=plan, level=level, reasons=reasons):
             title, why = name("plan", plan), ", ".join(reasons)
-            return event, level, f"启动{title.zh}，{ROMAN[level]}级响应", f"Plan '{title.en}' starts at level {level}: {why}"
+            zh, en = f"启动{title.zh}，{ROMAN[level]}级响应", f"Plan '{title.en}' starts at level {level}: {why}"
+            return event, level, zh, en
         case LevelChanged(event=event, level=level):
             return event, level, f"响应级别调整为{ROMAN[level]}级", f"Response level is now {level}"
         case EventClosed(id=id_, record=record) if "tasks_count" in record:
@@ -174,7 +175,8 @@ def _rest(message: Message, name: Namer) -> _Line | None:
         case AlarmCleared(id=id_):
             return id_, 5, "告警解除", "Alarm cleared"
         case AnomalyFound(id=id_, evidence=evidence):
-            return id_, 4, f"供水异常：{len(evidence)}个监测点偏离", f"Supply anomaly: {len(evidence)} loggers off normal"
+            n = len(evidence)
+            return id_, 4, f"供水异常：{n}个监测点偏离", f"Supply anomaly: {n} loggers off normal"
         case CommandOrdered(id=id_, name=command, device=device):
             return id_, 5, f"远程指令：{command}（{device}）", f"Command to device: {command} ({device})"
         case CommandUpdated(id=id_, status=status):

@@ -211,6 +211,7 @@ class Play:
     finds: Script = finding_well
     directory: Path | None = None
     city: City = HARBOUR
+    watched: bool = False
     t: int = START
     said: list[Message] = field(default_factory=list)
 
@@ -233,6 +234,7 @@ class Play:
             exchange=self.line,
             store=self.store,
             senses=self.senses,
+            watched=self.watched,
         )
 
     def step(self) -> list[Message]:
