@@ -58,7 +58,7 @@ def run_field(
         _say({"field": "up", "city": place.name, "devices": outside.devices, "stubs_port": stubs_port})
         try:
             _live(outside, pace, ends=ends, stop=stop)
-            _settle(outside, stop=stop)
+            _settle(outside)
         finally:
             published, in_flight = outside.field.ledger()
             _say({"field": "down", "t": int(outside.env.now), "published": published, "in_flight": in_flight})
@@ -82,10 +82,10 @@ def _live(outside: Outside, pace: SteadyPace | StoryPace, *, ends: int, stop: St
         stop.wait(waiting.seconds(step, speed))
 
 
-def _settle(outside: Outside, *, stop: Stop) -> None:
+def _settle(outside: Outside) -> None:
     """Wait a moment until the hub has acknowledged everything; what it has not is in flight, and said to be."""
     since = elapsed_s()
-    while outside.field.ledger()[1] and elapsed_s() - since < FAREWELL_S and not stop.asked:
+    while outside.field.ledger()[1] and elapsed_s() - since < FAREWELL_S:
         outside.field.resend()
         outside.field.receive(wait_s=1.0)
 
