@@ -141,8 +141,12 @@ class Registry:
 
     def learn(self, births: BirthBatch) -> None:
         """Hear of births. They are woven in when first needed (``settle``), many at once."""
+        known = self.kinds.kind_number(births.kind.name)
+        reshaped = known >= 0 and self.kinds.kinds[known] != births.kind
         self.kinds.learn(births.kind)
         self._waiting.append(births)
+        if reshaped:  # slots are laid out by kind: they must not wait
+            self.settle()
 
     def settle(self) -> bool:
         """Weave in the births heard of; True if there were any."""

@@ -45,7 +45,8 @@ class Memory:
         self._unwritten = 0
         self._device = np.zeros(0, np.int64)
         self._slot = np.zeros(0, np.int64)
-        self._width = np.zeros(0, np.int64)
+        self._kind = np.zeros(0, np.int16)
+        self._layout: list[tuple[str, ...]] = []
         self._salt = np.zeros(0, np.uint64)
         self.latest = Latest()
         self.digest = bytes(32)
@@ -75,17 +76,30 @@ class Memory:
         registry.settle()
         if registry.version == self._version:
             return
-        rows = registry.rows(self._device)
-        width = np.minimum(self._width, registry.kinds.width[registry.kind[rows]]) if len(rows) else self._width
-        within = np.arange(int(width.sum())) - np.repeat(np.cumsum(width) - width, width)
-        former = np.repeat(self._slot, width) + within
-        now = (np.repeat(registry.slot[rows], width) + within) if len(rows) else former
+        former, now = self._moved()
         self.latest.move(registry.slots, former=former, now=now)
-        self._device, self._slot = registry.device, registry.slot
-        self._width = registry.kinds.width[registry.kind] if len(registry) else np.zeros(0, np.int64)
-        names = registry.kinds.properties
-        self._salt = np.array([_salt(name) for name in names], np.uint64)
+        self._device, self._slot, self._kind = registry.device, registry.slot, registry.kind
+        self._layout = [tuple(one.name for one in kind.properties) for kind in registry.kinds.kinds]
+        self._salt = np.array([_salt(name) for name in registry.kinds.properties], np.uint64)
         self._version = registry.version
+
+    def _moved(self) -> tuple[Ints, Ints]:
+        """Slots of before the last births, and where the same device's same property is now."""
+        registry = self._registry
+        if not len(self._device):
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        width = np.array([len(names) for names in self._layout])[self._kind]
+        former = np.repeat(self._slot, width) + _within(width)
+        rows = registry.rows(self._device)
+        names = [tuple(one.name for one in kind.properties) for kind in registry.kinds.kinds]
+        if names[: len(self._layout)] == self._layout and (registry.kind[rows] == self._kind).all():
+            return former, np.repeat(registry.slot[rows], width) + _within(width)
+        numbers = [[registry.kinds.number(name) for name in names] for names in self._layout]
+        starts = np.cumsum([0, *map(len, numbers)])[:-1][self._kind]
+        flat = np.array([number for one in numbers for number in one], np.int16)
+        number = flat[np.repeat(starts, width) + _within(width)]
+        now = registry.locate(np.repeat(self._device, width), number).slot
+        return former[now >= 0], now[now >= 0]
 
     def evaluate(self, t: int) -> Evaluated:
         """Judge everything that waits, as of city time ``t`` [ms]."""
@@ -171,6 +185,11 @@ class Memory:
             "arrived": arrived,
         }
         return observation, pack
+
+
+def _within(width: Ints) -> Ints:
+    """Place of each slot within its device."""
+    return np.arange(int(width.sum())) - np.repeat(np.cumsum(width) - width, width)
 
 
 def _salt(name: str) -> int:

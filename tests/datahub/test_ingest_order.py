@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hub_town import GATEWAY, METER, MINUTE, POST, T0, Town, births, joined, pack
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -52,7 +54,7 @@ def test_any_order_repetition_and_cutting_gives_the_same_store_ledger_and_digest
     delivered: set[tuple[int, int]] = set()
     edges = [0, *sorted(cut for cut in cuts if cut < len(runs)), len(runs)]
     received = 0
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         packs = []
         for node, first, count in runs[start:end]:
             numbers = range(first, min(first + count, LENGTH))

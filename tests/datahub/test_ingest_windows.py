@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hub_town import METER, T0, births
 from hypothesis import given, settings
@@ -39,7 +41,7 @@ def test_every_sequence_is_new_exactly_once_however_packs_are_cut_repeated_and_s
     registry.settle()
     seen: dict[tuple[int, int], set[int]] = {}
     edges = [0, *sorted(cut for cut in cuts if cut < len(packs)), len(packs)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         part = np.array(packs[start:end], np.int64)
         row, epoch, first, count = part[:, 0], T0 + part[:, 1], part[:, 2], part[:, 3]
         fresh = registry.windows.accept(row, epoch=epoch, first=first, count=count)

@@ -30,7 +30,7 @@ def test_a_newer_transactional_database_is_refused_and_left_as_it_was(tmp_path: 
     with sqlite3.connect(tmp_path / CITY) as database:
         database.execute("UPDATE hub_schema SET version = ?", (VERSION + 1,))
     before = (tmp_path / CITY).read_bytes()
-    with pytest.raises(StoreRefused, match=f"version {VERSION + 1}.*newer program"):
+    with pytest.raises(StoreRefused, match=rf"version {VERSION + 1}.*newer program"):
         Town(tmp_path)
     assert (tmp_path / CITY).read_bytes() == before
 
@@ -75,7 +75,7 @@ def test_databases_that_do_not_belong_together_are_refused(tmp_path: Path) -> No
 
 def test_a_second_process_cannot_open_the_column_store(tmp_path: Path) -> None:
     town = Town(tmp_path)
-    with pytest.raises(StoreRefused, match="cannot be opened|already"):
+    with pytest.raises(StoreRefused, match=r"cannot be opened|already"):
         Observations(tmp_path, memory_mb=64)
     town.hub.close()
 

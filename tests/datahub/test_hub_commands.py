@@ -1,0 +1,154 @@
+"""Orders to devices, from the hub's word to the device's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hub_town import GATEWAY, METER, MINUTE, POST, T0, Town, births
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datahub.commands import MOVES, CommandRefused, move
+from datahub.contract.codes import AckStatus
+from datahub.contract.errors import IllegalMove
+from datahub.contract.messages import Ack, Command, Desired, Reported
+from datahub.events import CommandMoved
+from datahub.store.tables import CommandRow
+
+EXPIRES = T0 + 10 * MINUTE
+
+
+@pytest.fixture
+def town() -> Iterator[Town]:
+    town = Town()
+    town.send(births(METER, devices=[101]), births(POST, devices=[201, 202], nodes=[GATEWAY, GATEWAY]))
+    town.hub.tick(T0)
+    town.field.receive()
+    yield town
+    town.hub.close()
+
+
+def dim(town: Town, *, id_: str = "d1", device: int = 201) -> Command:
+    """Order a lamp to be dimmed; the message that went down."""
+    town.hub.commands.order(device, "dim", arguments={"level_ratio": 0.5}, t=T0, expires=EXPIRES, id=id_)
+    (command,) = town.field.receive()
+    assert isinstance(command, Command)
+    return command
+
+
+def ack(status: AckStatus, t: int, *, id_: str = "d1") -> Ack:
+    return Ack(node=GATEWAY, device=201, command=id_, status=status, t=t)
+
+
+def test_an_order_goes_to_the_node_that_speaks_for_the_device(town: Town) -> None:
+    assert dim(town) == Command(
+        id="d1", node=GATEWAY, device=201, name="dim", issued=T0, expires=EXPIRES, arguments={"level_ratio": 0.5}
+    )
+
+
+def test_a_device_accepts_and_then_has_done_it(town: Town) -> None:
+    dim(town)
+    town.send(ack(AckStatus.DONE, T0 + 9), ack(AckStatus.ACCEPTED, T0 + 5))
+    t = T0 + MINUTE
+    assert town.hub.tick(t) == [
+        CommandMoved(t, "d1", 201, AckStatus.ACCEPTED),
+        CommandMoved(t, "d1", 201, AckStatus.DONE),
+    ]
+    status = town.hub.commands.status("d1")
+    assert status is not None
+    assert (status.status, status.updated) == (AckStatus.DONE, T0 + 9)
+
+
+def test_the_same_answer_twice_says_nothing_new(town: Town) -> None:
+    dim(town)
+    town.send(ack(AckStatus.ACCEPTED, T0 + 5), ack(AckStatus.ACCEPTED, T0 + 5))
+    assert len(town.hub.tick(T0 + MINUTE)) == 1
+
+
+def test_an_unanswered_order_is_sent_once_more_half_way_and_expires_in_the_end(town: Town) -> None:
+    sent = dim(town)
+    down: list[object] = []
+    events = []
+    for minute in range(1, 13):
+        events += town.hub.tick(T0 + minute * MINUTE)
+        down += [(minute, message) for message in town.field.receive()]
+    assert down == [(5, sent)]
+    assert events == [CommandMoved(EXPIRES, "d1", 201, AckStatus.EXPIRED, "no answer in time")]
+
+
+def test_an_accepted_order_does_not_expire_while_the_valve_still_moves(town: Town) -> None:
+    dim(town)
+    town.send(ack(AckStatus.ACCEPTED, T0 + 5))
+    town.hub.tick(T0 + MINUTE)
+    assert town.hub.tick(EXPIRES + MINUTE) == []
+
+
+def test_a_device_that_acted_although_given_up_is_believed(town: Town) -> None:
+    dim(town)
+    town.hub.tick(EXPIRES)
+    town.send(ack(AckStatus.DONE, EXPIRES - 1))
+    assert [event.status for event in town.hub.tick(EXPIRES + MINUTE) if isinstance(event, CommandMoved)] == [
+        AckStatus.DONE
+    ]
+
+
+def test_the_same_order_again_is_not_sent_again(town: Town) -> None:
+    dim(town)
+    again = town.hub.commands.order(202, "dim", arguments={}, t=T0 + 1, expires=EXPIRES, id="d1")
+    assert (again.device, again.arguments) == (201, {"level_ratio": 0.5})
+    assert town.field.receive() == ()
+
+
+@pytest.mark.parametrize(
+    ("device", "complaint"), [(999, "no device 999"), (101, "does not take 'dim'; it takes: none")]
+)
+def test_an_order_that_nobody_can_follow_is_refused(town: Town, device: int, complaint: str) -> None:
+    with pytest.raises(CommandRefused, match=complaint):
+        town.hub.commands.order(device, "dim", arguments={}, t=T0, expires=EXPIRES, id="x")
+    assert town.hub.commands.status("x") is None
+
+
+def test_orders_of_a_device_are_listed_newest_first(town: Town) -> None:
+    for n in range(3):
+        town.hub.commands.order(201, "dim", arguments={}, t=T0 + n, expires=EXPIRES, id=f"d{n}")
+    assert [one.id for one in town.hub.commands.of(201, limit=2)] == ["d2", "d1"]
+
+
+def test_a_wish_is_sent_reported_and_met(town: Town) -> None:
+    assert town.hub.commands.desire(201, {"level_ratio": 0.5}, T0) == 1
+    assert town.hub.commands.desire(201, {"fade_s": 2.0}, T0 + 1) == 2
+    wanted = {"level_ratio": 0.5, "fade_s": 2.0}
+    assert town.field.receive()[-1] == Desired(node=GATEWAY, device=201, version=2, state=wanted)
+    town.send(Reported(node=GATEWAY, device=201, t=T0 + 5, state={"level_ratio": 0.5, "fade_s": 1.0}))
+    town.hub.tick(T0 + MINUTE)
+    assert town.hub.queries.shadow(201).delta == {"fade_s": 2.0}
+    town.send(Reported(node=GATEWAY, device=201, t=T0 + 4, state={"level_ratio": 0.1}))
+    town.send(Reported(node=GATEWAY, device=201, t=T0 + 6, state={"fade_s": 2.0}))
+    town.hub.tick(T0 + 2 * MINUTE)
+    assert town.hub.queries.shadow(201).delta == {}
+
+
+def test_a_device_that_was_switched_on_again_learns_what_is_wanted_of_it(town: Town) -> None:
+    town.hub.commands.desire(201, {"level_ratio": 0.5}, T0)
+    town.field.receive()
+    town.send(births(POST, devices=[202], nodes=[GATEWAY], epoch=T0 + 1))
+    assert town.field.receive() == ()
+    town.send(births(POST, devices=[201, 202], nodes=[GATEWAY, GATEWAY], epoch=T0 + 2))
+    assert town.field.receive() == (Desired(node=GATEWAY, device=201, version=1, state={"level_ratio": 0.5}),)
+
+
+@given(st.lists(st.sampled_from(AckStatus), max_size=6))
+def test_a_command_moves_by_the_table_or_not_at_all(wanted: list[AckStatus]) -> None:
+    row = CommandRow(
+        id="x", device=1, node=1, name="dim", arguments=b"{}", issued=0, expires=1, status=AckStatus.SENT, updated=0
+    )
+    for status in wanted:
+        before = AckStatus(row.status)
+        if status in MOVES[before]:
+            move(row, status, t=1)
+            assert row.status == status
+        else:
+            with pytest.raises(IllegalMove, match=f"command x is '{before}'"):
+                move(row, status, t=1)
+            assert row.status == before
