@@ -18,10 +18,8 @@ from sensors.world.world import World
 
 #: Households that the rate of stray calls is declared for.
 _MILLION = 1_000_000
-#: What has not fallen within about so long is not noticed as a drop [h] (our estimate, unverified).
-_HABIT_H = 0.5
-#: Weight of a passer-by's calls by road class 0-3 (how many come by; our estimate, unverified).
-_PASSING = (0.05, 0.25, 0.5, 1.0)
+#: Amount that weighs the passers-by of each road class 0-3.
+_PASSING = ("passing_none", "passing_branch", "passing_secondary", "passing_arterial")
 #: Callers of one time step stand at no more than so many places.
 _PLACES = 400
 
@@ -81,7 +79,7 @@ class Citizens:
         short |= (pressure < (1 - self.practice.of("complaint_drop")) * usual) | water.cut_off()
         rate = households * short * self.practice.of("complaint_per_hour") * step / HOUR_MS
         rate += households / _MILLION * self.practice.of("stray_per_day") * step / DAY_MS
-        self._usual = usual + (pressure - usual) * (1 - np.exp(-step / HOUR_MS / _HABIT_H))
+        self._usual = usual + (pressure - usual) * (1 - np.exp(-step / SECOND_MS / self.practice.of("habit_s")))
         callers = rng.poisson(rate)
         for row in np.flatnonzero(callers)[:_PLACES].tolist():
             self._ring(t, float(nodes.lon[row]), float(nodes.lat[row]), "low_pressure", int(callers[row]))
@@ -89,7 +87,9 @@ class Citizens:
     def _on_the_road(self, t: int, step: int, rng: np.random.Generator) -> None:
         busy = self.world.traffic.load_ratio() * self.practice.of("passer_by_per_hour") * step / HOUR_MS
         for it in water_on_roads(self.world, self.practice):
-            self._ring(t, it.lon, it.lat, "water_on_road", int(rng.poisson(busy * _PASSING[it.road_class])))
+            self._ring(
+                t, it.lon, it.lat, "water_on_road", int(rng.poisson(busy * self.practice.of(_PASSING[it.road_class])))
+            )
 
     def _ring(self, t: int, lon: float, lat: float, about: str, times: int) -> None:
         self.calls.extend(Call(t, lon, lat, about) for _ in range(times))

@@ -12,7 +12,7 @@ import simpy
 
 from datahub.connector import Stub, WorkOrder, WorkUpdate
 from datahub.contract.city import City, Crew, Department
-from datahub.contract.clock import MINUTE_MS, SECOND_MS
+from datahub.contract.clock import SECOND_MS
 from datahub.contract.codes import TaskStage
 from datahub.contract.errors import UsageError
 from scenarios.agents.citizen import Citizens
@@ -22,9 +22,6 @@ from scenarios.agents.team import RADIO_MS, Outcome, Steps, Team, Work
 from scenarios.agents.way import distance_m
 from sensors.chance import Seeds
 from sensors.world.world import World
-
-SILENCE_MS = 120 * MINUTE_MS
-"""A crew nobody can reach turns up again after two hours (our estimate, unverified)."""
 
 
 class Crews:
@@ -130,7 +127,7 @@ class Crews:
         team.locate()
         if lost:
             team.silent = True
-            yield self._env.timeout(SILENCE_MS)
+            yield team.wait_s(self._practice.of("silence_s"))
             team.silent = False
             if team.recalled:
                 return
@@ -139,7 +136,7 @@ class Crews:
         team.say(outcome.stage, outcome.findings)
 
     def _work(self, team: Team, order: WorkOrder) -> Work:
-        """Go there and do what the duty asks; an order that names nothing one could find is given back, with the reason."""
+        """Go there and do what the duty asks; an order that makes no sense there is given back, with the reason."""
         work = DUTIES.get(order.duty)
         if work is None:
             return Outcome({"why": f"nobody has learnt to do {order.duty}"}, TaskStage.FAILED)

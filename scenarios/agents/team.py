@@ -25,9 +25,6 @@ Work: TypeAlias = Generator[simpy.Event, object, "Outcome"]
 RADIO_MS = MINUTE_MS
 """A crew on the move says once a minute where it is."""
 
-NIGHT_FROM, NIGHT_TO = 22, 6
-"""Hours of the night duty: crews are on call, and turn out more slowly."""
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -127,8 +124,9 @@ class Team:
         """Get ready and go: longer at night, when the crew is on call; special vehicles stand ready."""
         if self.practice.vehicle[self.crew.vehicle].value > 1:
             return self.take("turn_out_alarm")
-        hour = of_day(self.now) // HOUR_MS
-        return self.take("turn_out_night" if hour >= NIGHT_FROM or hour < NIGHT_TO else "turn_out_day")
+        hour = of_day(self.now) / HOUR_MS
+        night = hour >= self.practice.of("night_from_h") or hour < self.practice.of("night_to_h")
+        return self.take("turn_out_night" if night else "turn_out_day")
 
     def set_off(self, lon: float, lat: float, *, vehicle: str = "") -> Way:
         """Leave for a place; one is on the way from now on."""
