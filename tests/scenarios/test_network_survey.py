@@ -178,6 +178,20 @@ def test_the_solver_shares_a_flow_between_two_ways_by_their_resistance() -> None
     assert flow[0] / flow[1] == pytest.approx(2 ** (1 / 1.852), rel=1e-3)
 
 
+def test_a_far_end_gets_wider_mains_until_it_has_its_pressure() -> None:
+    graph = sizing.Graph(
+        np.array([0, 1, 1]), np.array([1, 2, 3]), np.array([500.0, 9_000.0, 500.0]), np.array([True] + [False] * 3)
+    )
+    narrow = np.array([0.3, 0.3, 0.3])
+    case = {"demand_m3_s": np.array([0.0, 0.0, 0.07, 0.01]), "head_m": np.array([50.0, 0.0, 0.0, 0.0])}
+    _, before = sizing.solve(graph, diameter_m=narrow, **case)
+    wide = sizing.strengthen(graph, narrow, **case, ground_m=np.full(4, 5.0), wanted_m=30.0)
+    _, after = sizing.solve(graph, diameter_m=wide, **case)
+    assert before[2] < 35.0 <= after[2]
+    assert wide[2] == 0.3
+    assert sizing.way_to(graph, np.array([0.08, 0.07, 0.01]), 2).tolist() == [1, 0]
+
+
 def test_harbours_own_network_keeps_the_same_rules() -> None:
     water = load_city("harbour").water
     assert (np.asarray(water.pipes.columns["diameter_m"]) <= 0.6).all()
