@@ -15,7 +15,7 @@ Packs written by others may use every rule of the RFC; they go through ``resolut
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
@@ -38,6 +38,8 @@ SEQUENCE: Final = "seq"
 _EPOCH_UNIT, _SEQUENCE_UNIT = "ms", "count"  # RFC 8798 section 3; RFC 8428 section 12.1
 _MOST_PROPERTIES: Final = 4096
 _LARGEST: Final = 2.0**53
+_NO_UNIT: Final = "\0"
+_SECOND: Final = (SEQUENCE, _SEQUENCE_UNIT, None, None, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,82 +115,65 @@ def decode_packs(
         The batch (packs in the order of their payloads; foreign ones behind ours) and the rejections by index.
     """
     rejections: list[Rejection] = []
-    ours: list[tuple[int, list[Record]]] = []
+    ours: list[list[Record]] = []
+    index: list[int] = []
     foreign: list[int] = []
     decode = _DECODER.decode
-    for index, payload in enumerate(payloads):
+    for number, payload in enumerate(payloads):
         try:
-            if len(payload) <= limit:
-                ours.append((index, decode(payload)))
-            else:
-                detail = f"longer than {limit} bytes"
-                rejections.append(Rejection(index, Reason.OVERSIZED, detail))
+            if len(payload) > limit:
+                rejections.append(Rejection(number, Reason.OVERSIZED, f"longer than {limit} bytes"))
+                continue
+            records = decode(payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            foreign.append(index)
-    batch, unlike = _columns(ours, nodes)
-    batches = [batch]
-    for index in sorted(foreign + unlike):
+            foreign.append(number)
+            continue
+        if len(records) < 2:
+            foreign.append(number)
+        else:
+            ours.append(records)
+            index.append(number)
+    batch, sound = _columns(ours, [nodes[number] for number in index])
+    if sound.all() and not foreign:
+        return batch, rejections
+    foreign += [number for number, fits in zip(index, sound.tolist(), strict=True) if not fits]
+    batches = [batch.select(sound)]
+    for number in sorted(foreign):
         try:
-            batches.append(_foreign(resolve(payloads[index], now=now), nodes[index]))
+            batches.append(_foreign(resolve(payloads[number], now=now), nodes[number]))
         except Unreadable as error:
-            rejections.append(Rejection(index, error.reason, str(error)))
+            rejections.append(Rejection(number, error.reason, str(error)))
     rejections.sort(key=lambda rejection: rejection.index)
     return concatenate(batches), rejections
 
 
-def _columns(packs: list[tuple[int, list[Record]]], nodes: Sequence[int]) -> tuple[ObservationBatch, list[int]]:
-    """The packs that are written as we write them, and the indices of those that are not."""
-    alike = [_alike(records, nodes[index]) for index, records in packs]
-    good = [pack for pack, fits in zip(packs, alike, strict=True) if fits]
-    batch, sound = _join([records for _, records in good], [nodes[index] for index, _ in good])
-    unlike = [index for (index, _), fits in zip(packs, alike, strict=True) if not fits]
-    if not sound.all():
-        unlike += [index for (index, _), fits in zip(good, sound.tolist(), strict=True) if not fits]
-        batch = batch.select(sound)
-    return batch, unlike
+def _columns(packs: list[list[Record]], nodes: list[int]) -> tuple[ObservationBatch, NDArray[np.bool_]]:
+    """The columns of packs of two records and more, and for each pack whether it is written as we write them.
 
-
-def _alike(records: list[Record], node: int) -> bool:
-    """True if a pack begins as ours do: epoch and sequence of the node that the topic names, with a base time."""
-    if len(records) < 2:
-        return False
-    head, sequence = records[0], records[1]
-    return (
-        head.n == EPOCH
-        and head.u == _EPOCH_UNIT
-        and head.bn == f"{node}:"
-        and head.t == 0.0
-        and sequence.n == SEQUENCE
-        and sequence.u == _SEQUENCE_UNIT
-        and sequence.bn is None
-        and sequence.bt is None
-        and sequence.t == 0.0
-    )
-
-
-def _join(packs: list[list[Record]], nodes: list[int]) -> tuple[ObservationBatch, NDArray[np.bool_]]:
-    """The columns of packs that begin as ours do, and for each pack whether all its numbers are fit to be used."""
-    node = np.array(nodes, np.int64)
-    counts = np.array([len(records) - 2 for records in packs], np.int64)
-    rows = list(chain.from_iterable(records[2:] for records in packs))
-    epoch = np.array([records[0].v for records in packs], np.float64)
-    bt = np.array([records[0].bt for records in packs], np.float64)
-    first = np.array([records[1].v for records in packs], np.float64)
-    sound = _whole(epoch) & _whole(first) & (bt >= RELATIVE_BELOW_S) & (bt < _LARGEST / SECOND_MS)
+    What stands in an unsound pack means nothing; it goes the long way.
+    """
+    heads, seconds = [pack[0] for pack in packs], [pack[1] for pack in packs]
+    rows = list(chain.from_iterable([pack[2:] for pack in packs]))
+    counts = np.array([len(pack) for pack in packs], np.int64) - 2
+    epoch, first = np.array([one.v for one in heads], np.float64), np.array([one.v for one in seconds], np.float64)
+    bt = np.array([one.bt for one in heads], np.float64)
+    sound = _same([(one.n, one.u, one.bn, one.t) for one in heads], [(EPOCH, _EPOCH_UNIT, f"{n}:", 0.0) for n in nodes])
+    sound &= _same([(one.n, one.u, one.bn, one.bt, one.t) for one in seconds], [_SECOND] * len(packs))
+    sound &= _whole(epoch) & _whole(first) & (bt >= RELATIVE_BELOW_S) & (bt < _LARGEST / SECOND_MS)
     result = np.rint(np.where(sound, bt, 0.0) * SECOND_MS).astype(np.int64)
 
-    start = offsets(counts)
-    index = _Properties()
-    prop = np.array([index.of(row.n, row.u) for row in rows], np.int16)
-    value = np.array([row.v for row in rows], np.float64)
-    t = np.array([row.t for row in rows], np.float64)
-    device, named = _devices([row.bn for row in rows], node, start)
-    fit = np.isfinite(value) & (prop >= 0) & named & (np.abs(t) < _LARGEST / SECOND_MS)
-    fit &= np.array([row.bt is None for row in rows], np.bool_)
+    node, start, index = np.array(nodes, np.int64), offsets(counts), _Properties()
+    number = index.numbers([row.n for row in rows], [row.u for row in rows])
+    device = _devices([row.bn for row in rows], node, start)
+    value, t = np.array([row.v for row in rows], np.float64), np.array([row.t for row in rows], np.float64)
+    fit = np.isfinite(value) & (number >= 0) & (device >= 0) & (np.abs(t) < _LARGEST / SECOND_MS)
+    bases = [row.bt for row in rows]
+    if bases.count(None) < len(rows):
+        fit &= _same(bases, [None] * len(rows))
     time = np.repeat(result, counts) + np.rint(np.where(fit, t, 0.0) * SECOND_MS).astype(np.int64)
     fit &= time >= RELATIVE_BELOW_S * SECOND_MS
     if not fit.all():
-        sound[np.repeat(np.arange(len(node)), counts)[~fit]] = False
+        sound[np.repeat(np.arange(len(packs)), counts)[~fit]] = False
     batch = ObservationBatch(
         properties=tuple(index.names),
         node=node,
@@ -197,11 +182,18 @@ def _join(packs: list[list[Record]], nodes: list[int]) -> tuple[ObservationBatch
         result_time=result,
         offset=start,
         device=device,
-        property=prop,
+        property=number.astype(np.int16),
         phenomenon_time=time,
         value=value,
     )
     return batch, sound
+
+
+def _same(found: Sequence[object], wanted: Sequence[object]) -> NDArray[np.bool_]:
+    """Which of the things found are those wanted; as a rule all are."""
+    if found == wanted:
+        return np.ones(len(found), np.bool_)
+    return np.array([one == other for one, other in zip(found, wanted, strict=True)], np.bool_)
 
 
 def _whole(values: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -210,43 +202,50 @@ def _whole(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     return fits
 
 
-def _devices(names: list[str | None], node: Ints, start: Ints) -> tuple[Ints, NDArray[np.bool_]]:
-    """The device of each row (base names last until the next within their pack) and whether it is a code at all."""
-    n = len(names)
-    device = np.repeat(node, np.diff(start))
-    named = np.ones(n, np.bool_)
-    given = [i for i, name in enumerate(names) if name is not None]
-    if given:
-        codes = {
-            name: _code(name[:-1]) if name.endswith(":") else None for name in dict.fromkeys(names) if name is not None
-        }
-        latest = np.full(n, -1, np.int64)
-        latest[given] = given
-        latest = np.maximum.accumulate(latest)
-        mine = latest >= np.repeat(start[:-1], np.diff(start))
-        parsed = np.array([-1 if (code := codes.get(name or "")) is None else code for name in names], np.int64)
+def _devices(names: list[str | None], node: Ints, start: Ints) -> Ints:
+    """The device of each row, -1 for none. A base name lasts until the next one in its pack."""
+    counts = np.diff(start)
+    device = np.repeat(node, counts)
+    if names.count(None) < len(names):
+        codes = {name: _device(name) for name in dict.fromkeys(names) if name is not None}
+        parsed = np.array([-2 if name is None else codes[name] for name in names], np.int64)
+        latest = np.maximum.accumulate(np.where(parsed > -2, np.arange(len(names)), -1))
+        mine = latest >= np.repeat(start[:-1], counts)
         device[mine] = parsed[latest[mine]]
-        named = device >= 0
-    return device, named
+    return device
 
 
-@dataclass(slots=True)
+def _device(name: str) -> int:
+    """The code in a base name as we write it, -1 for any other."""
+    code = _code(name[:-1]) if name.endswith(":") else None
+    return -1 if code is None else code
+
+
 class _Properties:
-    """The property dictionary of a batch, filled as names come up."""
+    """The property dictionary of a batch, filled as names come up; every name comes in one unit."""
 
-    names: dict[str, int] = field(default_factory=dict)
-    seen: dict[tuple[str, str], int] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.names: dict[str, int] = {}
+        self._units: list[str | None] = []
 
-    def of(self, name: str, unit: str) -> int:
-        """Index of a property, or -1 if it is no name or comes in another unit than the name says."""
-        found = self.seen.get((name, unit))
-        if found is None:
-            expected = _known_unit(name)
-            fits = name and ":" not in name and name not in (EPOCH, SEQUENCE) and expected in (None, unit)
-            room = len(self.names) < _MOST_PROPERTIES or name in self.names
-            found = self.names.setdefault(name, len(self.names)) if fits and room else -1
-            self.seen[(name, unit)] = found
-        return found
+    def numbers(self, names: list[str], units: list[str]) -> NDArray[np.int32]:
+        """Index of each property, -1 where it is no name or comes in another unit than the name says."""
+        for name in dict.fromkeys(names):
+            if name not in self.names and len(self.names) < _MOST_PROPERTIES:
+                self._units.append(_known_unit(name) if _is_name(name) else _NO_UNIT)
+                self.names[name] = len(self.names)
+        known, expected = self.names, self._units
+        found = [known.get(name, -1) for name in names]
+        number = np.array(found, np.int32)
+        if units != [expected[i] for i in found]:
+            for i, unit in enumerate(units):
+                if found[i] < 0 or expected[found[i]] not in (None, unit):
+                    number[i] = -1
+        return number
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and ":" not in name and name not in (EPOCH, SEQUENCE)
 
 
 def _known_unit(name: str) -> str | None:
@@ -283,7 +282,7 @@ def _foreign(records: list[Resolved], node: int) -> ObservationBatch:
             raise Unreadable(Reason.MALFORMED, f"'{record.name:.80}' names no device; write <code>:<property>")
         if isinstance(record.value, (str, bytes)) or record.value is None or not np.isfinite(record.value):
             raise Unreadable(Reason.MALFORMED, f"'{record.name:.80}' has no number")
-        prop = index.of(name, record.unit or _known_unit(name) or "")
+        prop = int(index.numbers([name], [record.unit or _known_unit(name) or ""])[0])
         if prop < 0:
             raise Unreadable(Reason.MALFORMED, f"'{record.name:.80}' cannot be in '{record.unit:.20}'")
         rows.append((device, prop, record.time, float(record.value)))

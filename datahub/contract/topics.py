@@ -6,7 +6,7 @@ that nothing of an earlier run leaks in. Node ids are unified codes; names that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -26,6 +26,8 @@ class Word(StrEnum):
 UPWARD = (Word.BIRTH, Word.DEATH, Word.OBS, Word.REPORTED, Word.ACK)
 DOWNWARD = (Word.DESIRED, Word.CMD, Word.REBIRTH)
 
+_WORDS = {word.value: word for word in Word}
+
 WATERMARK = "_watermark"
 MARKER = "_marker"
 ALARM = "_alarm"
@@ -37,11 +39,12 @@ class Topics:
 
     city: str
     run: str = ""
+    root: str = field(init=False, repr=False, compare=False)
+    """What every topic of this city begins with."""
 
-    @property
-    def root(self) -> str:
-        """What every topic of this city begins with."""
-        return f"city/{self.city}~{self.run}" if self.run else f"city/{self.city}"
+    def __post_init__(self) -> None:
+        root = f"city/{self.city}~{self.run}" if self.run else f"city/{self.city}"
+        object.__setattr__(self, "root", root)
 
     def of(self, node: int, word: Word) -> str:
         """Topic on which one node speaks or listens."""
@@ -66,10 +69,9 @@ class Topics:
 
     def parse(self, topic: str) -> tuple[int, Word] | None:
         """Node and word of a topic, or None if it is no node's topic of this city and run."""
-        parts = topic.split("/")
-        if len(parts) != 4 or f"{parts[0]}/{parts[1]}" != self.root:
+        root, _, rest = topic.rpartition("/")
+        root, _, node = root.rpartition("/")
+        word = _WORDS.get(rest)
+        if root != self.root or word is None or not (node.isdigit() and node.isascii() and len(node) <= 18):
             return None
-        if not (parts[2].isascii() and parts[2].isdigit() and len(parts[2]) <= 18):
-            return None
-        word = Word._value2member_map_.get(parts[3])
-        return (int(parts[2]), word) if isinstance(word, Word) else None
+        return int(node), word

@@ -199,13 +199,13 @@ class MqttFieldBus:
 
     def __init__(self, url: str, topics: Topics, *, qos: int = 1, connections: int = 1, name: str = "field") -> None:
         self._address, self._topics, self._qos, self._name = Address.of(url), topics, qos, name
-        self._live = not topics.run
+        self._live, self._marker = not topics.run, topics.marker("city")
         self._inbox: Inbox[tuple[str, bytes]] = Inbox()
         self._gate: Gate[Down] = Gate()
         self._sent = self.unreadable = 0
         words = [topics.every(word) for word in DOWNWARD]
         self._connections: list[Connection] = []
-        self._connect(filters=[*words, topics.watermark, topics.marker("city")])
+        self._connect(filters=[*words, topics.watermark, self._marker])
         for _ in range(0 if self._live else connections - 1):
             self._connect()
         self._carriers: dict[int, Connection] = {}
@@ -262,7 +262,7 @@ class MqttFieldBus:
                 self.unreadable += 1
                 continue
             finally:
-                self._gate.arrived += topic != self._topics.marker("city")
+                self._gate.arrived += topic != self._marker
             if isinstance(message, Marker) and not self._live:
                 self._gate.hold(message.sent, message)
             else:
@@ -280,6 +280,7 @@ class MqttCityBus:
 
     def __init__(self, url: str, topics: Topics, *, name: str = "hub", limit: int = PAYLOAD_LIMIT) -> None:
         self._topics, self._limit, self._live = topics, limit, not topics.run
+        self._marker = topics.marker("field")
         self._inbox: Inbox[Arrived] = Inbox()
         self._gate: Gate[Delivery] = Gate()
         self._sent = self._serial = self._earlier = 0
@@ -326,7 +327,7 @@ class MqttCityBus:
         for arrived in self._inbox.take(wait_s=wait_s):
             if arrived.topic.endswith(_DOWN):
                 own.append(arrived)
-            elif arrived.topic == self._topics.marker("field") and not self._live:
+            elif arrived.topic == self._marker and not self._live:
                 self._gate.hold(_count(arrived, self._topics), arrived)
             else:
                 deliveries.append(arrived)
@@ -340,14 +341,14 @@ class MqttCityBus:
         if not self._live:
             return
         with self._order:
+            waiting, durable, ack = self._waiting, self._durable, self._connection.client.ack
             for delivery in deliveries:
                 if isinstance(delivery, Arrived) and delivery.qos and delivery.token > self._earlier:
-                    self._durable.add(delivery.token)
-            waiting, durable, ack = self._waiting, self._durable, self._connection.client.ack
-            while waiting and waiting[0][0] in durable:
-                serial, mid = waiting.popleft()
-                durable.discard(serial)
-                ack(mid, 1)
+                    durable.add(delivery.token)
+                    while waiting and waiting[0][0] in durable:
+                        serial, mid = waiting.popleft()
+                        durable.discard(serial)
+                        ack(mid, 1)
 
     def send(self, message: Down) -> None:
         """Send one message down. A marker gets the count of what was sent before it."""
