@@ -22,6 +22,7 @@ def patrol_main(team: Team, order: WorkOrder, citizens: Citizens) -> Work:
     """Go along the mains asked about, in their order, until water is seen on the road."""
     pipes = team.world.city.water.pipes
     pace = team.practice.of("patrol_m_s")
+    yield team.take("look_round")
     seen = seen_along(team.there(), team.practice, start=team.place(), end=team.place())
     for code in order.objects:
         if seen is not None:

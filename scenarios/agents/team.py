@@ -121,7 +121,12 @@ class Team:
         return self.wait_s(self.draw_s(name))
 
     def turn_out(self) -> simpy.Event:
-        """Get ready and go: longer at night, when the crew is on call; special vehicles stand ready."""
+        """Get ready and go: longer at night, when the crew is on call; special vehicles stand ready.
+
+        A crew that is out already only turns round.
+        """
+        if not self.at_home():
+            return self.take("on_the_road")
         if self.practice.vehicle[self.crew.vehicle].value > 1:
             return self.take("turn_out_alarm")
         hour = of_day(self.now) / HOUR_MS

@@ -243,3 +243,15 @@ def test_crews_turn_out_more_slowly_at_night() -> None:
         return float(np.mean(waits))
 
     assert turn_out_s(EVENING + 6 * HOUR_MS) > turn_out_s(EVENING) * 1.3
+
+
+def test_a_crew_that_is_still_there_begins_the_next_work_within_minutes() -> None:
+    town = Town(start=EVENING + 6 * HOUR_MS)
+    first = town.order("traffic_police", "close_road", crew="traffic-1", id="first")
+    second = town.order("traffic_police", "open_road", crew="traffic-1", id="second")
+    town.finish(second)
+    left = town.said(first)[-1].t
+    accepted, on_way, there = (update.t for update in town.said(second)[1:4])
+    assert accepted - left <= 200 * SECOND_MS
+    assert there - accepted <= 180 * SECOND_MS
+    assert there == on_way
