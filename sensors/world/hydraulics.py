@@ -116,6 +116,11 @@ class Engine:
         self._pump_flow = _Column(self._pumps)
         self._set: dict[int, Floats] = {}
 
+    @property
+    def warned(self) -> int:
+        """How many steps so far ended with a warning."""
+        return sum(self.warnings.values())
+
     def set_demand(self, demand_m3_s: Floats) -> None:
         """What people want at each point [m3/s]."""
         self._set_points(EN.BASEDEMAND, demand_m3_s * LITRES)

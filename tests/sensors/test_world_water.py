@@ -84,10 +84,9 @@ def test_the_engine_serves_what_wagner_says() -> None:
     room = water(at=EVENING)
     room.burst(main(valves=2), 0.25)
     room.pressure_pa(EVERY)
-    outflow = room._engine.outflow_m3_s()[:N]
-    state = room._state()
-    assert (state.ratio < 0.99).any()
-    assert outflow == pytest.approx(state.households + state.others + state.leaking, abs=2e-4)
+    outflow = room._supply.engine.outflow_m3_s()[:N]
+    assert (room.supply_ratio(EVERY) < 0.99).any()
+    assert outflow == pytest.approx(room.delivered_m3_s(EVERY) + room.leaking_m3_s(EVERY), abs=2e-4)
     assert served_ratio(np.array([0.0, 3.5, 14.0, 50.0])).tolist() == [0.0, 0.0, 1.0, 1.0]
 
 
@@ -125,7 +124,7 @@ def test_a_flow_runs_from_higher_to_lower_head() -> None:
 def test_a_hole_of_a_square_decimetre_loses_what_torricelli_says() -> None:
     room, pipe = water(at=EVENING), main(valves=2)
     room.burst(pipe, 0.01)
-    head = room._state().pressure_m
+    head = room.pressure_pa(EVERY) / PASCAL_PER_METRE
     middle = (head[A[pipe]] + head[B[pipe]]) / 2
     assert room.leak_m3_s(pipe) == pytest.approx(0.75 * 0.01 * (2 * 9.80665 * middle) ** 0.5, rel=0.03)
     assert room.leak_m3_s(pipe) * 3600 * (28 / middle) ** 0.5 == pytest.approx(633, rel=0.03)
@@ -133,7 +132,7 @@ def test_a_hole_of_a_square_decimetre_loses_what_torricelli_says() -> None:
 
 def test_a_burst_lowers_the_pressure_around_it_and_raises_what_the_plants_give() -> None:
     room, pipe = water(at=EVENING), main(valves=2)
-    before, given = room.pressure_pa(EVERY), room._state().supplied
+    before, given = room.pressure_pa(EVERY), room.supplied_m3_s()
     room.burst(pipe, 0.03)
     drop = before - room.pressure_pa(EVERY)
     mainland = np.asarray(NODES["system"]) == 0
@@ -142,7 +141,7 @@ def test_a_burst_lowers_the_pressure_around_it_and_raises_what_the_plants_give()
     ends = drop[[A[pipe], B[pipe]]].max()
     assert ends > 0.5 * PASCAL_PER_METRE
     assert ends >= np.quantile(drop, 0.8)
-    assert room._state().supplied > given + 0.9 * room.leak_m3_s(pipe) - 0.02
+    assert room.supplied_m3_s() > given + 0.9 * room.leak_m3_s(pipe) - 0.02
 
 
 @pytest.mark.parametrize("own", [1, 2])
@@ -258,8 +257,8 @@ def test_meters_never_run_back_and_sum_up_to_what_their_nodes_drew() -> None:
         room.advance(MIDNIGHT + hour * HOUR_MS)
         readings.append(room.volume_m3(meters, room.now))
     assert (np.diff(readings, axis=0) > 0).all()
-    isle = np.asarray(NODES["system"]) == 1
-    drawn = room._delivered_m3[0][isle].sum()
+    isle = np.flatnonzero(np.asarray(NODES["system"]) == 1)
+    drawn = room.drawn_m3(isle).sum()
     assert (readings[-1] - start).sum() == pytest.approx(drawn, rel=1e-9)
     assert np.std(readings[-1] - start) > 0.1 * np.mean(readings[-1] - start)
 
