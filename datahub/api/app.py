@@ -27,7 +27,7 @@ def app(queries: Queries, commands: Commands, *, token: str = "") -> FastAPI:
 
 def attach(api: FastAPI, queries: Queries, commands: Commands, *, token: str = "", prefix: str = "") -> None:
     """Add the API's routes below ``prefix``, and its way of telling problems, to an application."""
-    problems.install(api)
+    problems.install(api, prefix=prefix)
     for router in (
         devices.router(queries),
         observations.router(queries),

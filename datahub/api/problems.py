@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
+from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
@@ -22,11 +23,27 @@ class Problem(Exception):  # noqa: N818 - the standard's word
         super().__init__(detail)
 
 
-def install(api: FastAPI) -> None:
-    """Let an application answer every error with a problem document."""
+def install(api: FastAPI, *, prefix: str = "") -> None:
+    """Let an application answer every error below ``prefix`` with a problem document; the rest stays as it is."""
     api.add_exception_handler(Problem, _told)
-    api.add_exception_handler(HTTPException, _refused)
-    api.add_exception_handler(RequestValidationError, _invalid)
+
+    async def refused(request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
+        if not request.url.path.startswith(prefix):
+            return await http_exception_handler(request, error)
+        headers = dict(error.headers) if error.headers else None
+        return _document(request, status=error.status_code, detail=str(error.detail), headers=headers)
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        if not isinstance(error, RequestValidationError):
+            raise error
+        if not request.url.path.startswith(prefix):
+            return await request_validation_exception_handler(request, error)
+        return _invalid(request, error)
+
+    api.add_exception_handler(HTTPException, refused)
+    api.add_exception_handler(RequestValidationError, invalid)
     api.add_exception_handler(CitybrainError, _ours)
     api.add_exception_handler(Exception, _broken)
 
@@ -49,16 +66,7 @@ async def _told(request: Request, error: Exception) -> Response:
     return _document(request, status=error.status, detail=error.detail, headers=error.headers)
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise error
-    headers = dict(error.headers) if error.headers else None
-    return _document(request, status=error.status_code, detail=str(error.detail), headers=headers)
-
-
-async def _invalid(request: Request, error: Exception) -> Response:
-    if not isinstance(error, RequestValidationError):
-        raise error
+def _invalid(request: Request, error: RequestValidationError) -> Response:
     details = [f"{'.'.join(map(str, one['loc'][1:])) or one['loc'][0]}: {one['msg']}" for one in error.errors()]
     return _document(request, status=422, detail="; ".join(details))
 

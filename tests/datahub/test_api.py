@@ -352,5 +352,6 @@ def test_the_api_can_stand_within_another_application(house: House) -> None:
     client = httpx.Client(transport=Asgi(outer), base_url="http://hub")
     assert client.get("/api/devices/1").json()["kind"] == "pressure_logger"
     problem(client.get("/api/devices/77"), 404)
+    assert client.get("/elsewhere").json() == {"detail": "Not Found"}
     described = client.get("/openapi.json").json()
     assert "/api/devices/{code}/series/{property}" in described["paths"]
