@@ -90,9 +90,12 @@ class Field:
                 self.env.process(self._live(fleet))
 
     def run_to(self, t: int) -> None:
-        """Let everything happen that is due up to and at city time ``t`` [ms]."""
+        """Let everything happen that is due up to and at city time ``t`` [ms]; then it is ``t``."""
+        if t > self.env.now:
+            self.env.timeout(t - int(self.env.now))
         while self.env.peek() <= t:
             self.env.step()
+        self.world.advance(t)
 
     def end_quantum(self, t: int) -> Marker:
         """Say that all that was due up to ``t`` has been sent; the marker counts the messages since the beginning."""
