@@ -144,7 +144,7 @@ class Hub:
         taken = take(self.registry, found.batches, refused=found.refused, now=self.now)
         body = to_bytes(taken.entry) if taken.entry.tally.received else None
         if body is not None or notes:
-            with self.store.engine.begin() as connection:
+            with self.store.transaction() as connection:
                 if births:
                     save_births(connection, self.registry, births)
                 self._journal.append(

@@ -39,16 +39,25 @@ def sort(deliveries: Sequence[Delivery], *, topics: Topics, now: int) -> Sorted:
     found = Sorted()
     payloads: list[bytes] = []
     nodes: list[int] = []
+    head, tail = f"{topics.root}/", f"/{Word.OBS}"  # what ``topics.parse`` does, cheaper: one call per reading counts
+    start, end = len(head), -len(tail)
     for delivery in deliveries:
         if isinstance(delivery, Handed):
             _place(delivery.message, found)
             continue
-        parsed = topics.parse(delivery.topic)
-        if parsed is not None and parsed[1] is Word.OBS:
+        topic = delivery.topic
+        digits = topic[start:end]
+        if (
+            topic.endswith(tail)
+            and topic.startswith(head)
+            and digits.isdecimal()
+            and digits.isascii()
+            and len(digits) < 19
+        ):
             payloads.append(delivery.payload)
-            nodes.append(parsed[0])
+            nodes.append(int(digits))
         else:
-            _other(delivery, parsed, found=found, topics=topics)
+            _other(delivery, topics.parse(topic), found=found, topics=topics)
     if payloads:
         batch, rejections = decode_packs(payloads, nodes, now=now)
         if batch.packs:

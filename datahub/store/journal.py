@@ -23,7 +23,7 @@ class Journal:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        with store.lock, store.engine.begin() as connection:
+        with store.transaction() as connection:
             row = connection.execute(text("SELECT max(id) FROM hub_journal")).one()
             self.last = int(row[0] or 0)
             row = connection.execute(text("SELECT max(journal) FROM hub_tick")).one()
@@ -60,6 +60,6 @@ class Journal:
 
     def trim(self, entry: int, *, tick: int) -> None:
         """Forget entries up to ``entry``, and ticks before ``tick``: the column store has them."""
-        with self._store.lock, self._store.engine.begin() as connection:
+        with self._store.transaction() as connection:
             connection.execute(delete(JournalRow).where(col(JournalRow.id) <= entry))
             connection.execute(delete(TickRow).where(col(TickRow.id) < tick))
