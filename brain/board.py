@@ -233,6 +233,7 @@ class Board:
             eta=task.eta,
             lon=task.place.lon,
             lat=task.place.lat,
+            duty=task.duty,
         )
 
     def _crew(self, crew: CrewState) -> CrewView:
@@ -310,4 +311,3 @@ def _layers(queries: Queries) -> tuple[Layer, ...]:
         count = counts[kind]
         layers.append(Layer(kind, names[kind], count["active"], count["silent"], count["dead"], cells))
     return tuple(layers)
-

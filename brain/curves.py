@@ -11,7 +11,7 @@ import numpy as np
 
 from brain.awareness.attention import Attention
 from brain.awareness.lamps import POWER
-from brain.awareness.loggers import INLET, PLANT
+from brain.awareness.loggers import INLET, PLANT, TRUNK
 from brain.memory import Memory
 from brain.views import Curve, Name, Vital
 from datahub.contract.clock import HOUR_MS, MINUTE_MS
@@ -36,6 +36,8 @@ _NAMES: Final = {
     "pressure_pa": Name("压力", "Pressure"),
     "flow_m3_s": Name("流量", "Flow"),
 }
+
+_SITES: Final = {PLANT: "plant", TRUNK: "trunk", INLET: "inlet"}
 
 _UNITS: Final = {"pressure_pa": "Pa", "flow_m3_s": "m3/s"}
 
@@ -112,6 +114,7 @@ class Curves:
         if held is None or held[0] != quarter:
             held = self._bands[device] = (quarter, self._band(device, track, t))
         band = held[1]
+        lon, lat, site = self._place(device)
         return Curve(
             device=device,
             property=track.property,
@@ -122,7 +125,21 @@ class Curves:
             band_t=band.band_t,
             low=band.low,
             high=band.high,
+            lon=lon,
+            lat=lat,
+            site=site,
+            limit=SERVICE_PA if track.property == "pressure_pa" else None,
         )
+
+    def _place(self, device: int) -> tuple[float, float, str]:
+        """Where a logger watches [deg], and what: plant, trunk or inlet."""
+        supply = self.attention.supply
+        signal = int(supply.loggers.find(np.array([device]))[0]) if supply is not None else -1
+        if supply is None or signal < 0:
+            return 0.0, 0.0, ""
+        known, water = supply.loggers, self.attention.city.water
+        table, row = water.pipes if known.flow[signal] else water.nodes, int(known.row[signal])
+        return float(table.lon[row]), float(table.lat[row]), _SITES[int(known.place[signal])]
 
     def _band(self, device: int, track: _Track, t: int) -> Curve:
         empty = Curve(device, track.property, _NAMES[track.property], _UNITS[track.property], (), ())

@@ -117,7 +117,7 @@ class IncidentView:
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
-    """One task of a department. ``eta``: when the crew should be there."""
+    """One task of a department. ``eta``: when the crew should be there; ``duty``: what a crew must be able to do."""
 
     id: str
     event: str
@@ -134,6 +134,7 @@ class TaskView:
     eta: int
     lon: float
     lat: float
+    duty: str = ""
 
     @property
     def open(self) -> bool:
@@ -207,7 +208,13 @@ class TickerLine:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One device's property over time, with its normal band (empty while none is learned)."""
+    """One device's property over time, with its normal band (empty while none is learned).
+
+    Attributes:
+        lon, lat: where the device watches [deg]; 0 while unknown.
+        site: what it watches: plant, trunk or inlet; empty while unknown.
+        limit: least value of normal service, where there is such a limit.
+    """
 
     device: int
     property: str
@@ -218,6 +225,10 @@ class Curve:
     band_t: tuple[int, ...] = ()
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
+    lon: float = 0.0
+    lat: float = 0.0
+    site: str = ""
+    limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
