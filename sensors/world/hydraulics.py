@@ -106,6 +106,9 @@ class Engine:
         self._toolkit.ENopenH()
         self._toolkit.ENinitH(0)
         self._library: Any = self._toolkit.ENlib
+        # thousands of short calls a step: without letting the interpreter's lock go each time, which another busy
+        # thread (a broker's client) would make dear
+        self._short: Any = ctypes.PyDLL(self._toolkit.ENlib._name)
         self._project = self._toolkit._project
         self._points = [self._toolkit.ENgetnodeindex(f"n{point}") for point in range(layout.points)]
         self._links = [self._toolkit.ENgetlinkindex(f"p{link}") for link in range(len(layout.a))]
@@ -154,19 +157,19 @@ class Engine:
             raise EngineFailed(f"EPANET ended a step with error {code}; see the EPANET 2.2 error codes")
         if code:
             self.warnings[code] = self.warnings.get(code, 0) + 1
-        return self._head.read(self._library.EN_getnodevalue, self._project, EN.HEAD)
+        return self._head.read(self._short.EN_getnodevalue, self._project, EN.HEAD)
 
     def flow_m3_s(self) -> Floats:
         """Flow of each link in the last solution [m3/s], from its end a to its end b."""
-        return self._flow.read(self._library.EN_getlinkvalue, self._project, EN.FLOW) / LITRES
+        return self._flow.read(self._short.EN_getlinkvalue, self._project, EN.FLOW) / LITRES
 
     def pump_flow_m3_s(self) -> Floats:
         """What each source's pumps give in the last solution [m3/s]."""
-        return self._pump_flow.read(self._library.EN_getlinkvalue, self._project, EN.FLOW) / LITRES
+        return self._pump_flow.read(self._short.EN_getlinkvalue, self._project, EN.FLOW) / LITRES
 
     def outflow_m3_s(self) -> Floats:
         """What leaves the network at each point in the last solution [m3/s], leaks and demand together."""
-        return self._outflow.read(self._library.EN_getnodevalue, self._project, EN.DEMAND) / LITRES
+        return self._outflow.read(self._short.EN_getnodevalue, self._project, EN.DEMAND) / LITRES
 
     def close(self) -> None:
         """Free what the engine holds."""
@@ -175,10 +178,10 @@ class Engine:
             self._toolkit.ENclose()
 
     def _set_points(self, what: EN, values: Floats) -> None:
-        self._set_column(self._library.EN_setnodevalue, self._points, what, values)
+        self._set_column(self._short.EN_setnodevalue, self._points, what, values)
 
     def _set_links(self, what: EN, values: Floats) -> None:
-        self._set_column(self._library.EN_setlinkvalue, self._links, what, values)
+        self._set_column(self._short.EN_setlinkvalue, self._links, what, values)
 
     def _set_column(self, function: Any, index: list[int], what: EN, values: Floats) -> None:
         key = int(what) + (1_000 if index is self._links else 0)
