@@ -146,7 +146,7 @@ def _valve_facts(office: Office, incident: Incident) -> dict[str, Fact]:
     facts: dict[str, Fact] = {
         "motorised_closed": float(by_motor),
         "manual_closed": float(by_hand),
-        "isolated": float(by_motor and by_hand),
+        "isolated": float(by_motor and by_hand and shutdown.possible),
         "motorised_open": float(not motorised(incident, office.ground)),
         "manual_open": float(not left_shut),
     }
@@ -257,6 +257,8 @@ def search_on(office: Office) -> Iterator[Message]:
         seen = incident.facts.get("burst_seen") == 1
         if seen or any(task.open for task in (*looked, *calls)) or wanted(_site(office, incident, step)):
             continue
+        if not all(task.stage is TaskStage.DONE for task in looked if not _taken_over(task, looked)):
+            continue  # somewhere nobody has looked, whoever was sent: a person must decide
         if incident.stage is IncidentStage.RAISED and incident.facts.get("plausible") != 1:
             why = f"patrols looked at {len(looked)} places and found nothing, and no calls fit"
             yield EventDismissed(t=office.t, id=incident.id, why=why)
@@ -266,6 +268,12 @@ def search_on(office: Office) -> Iterator[Message]:
             least = min(incident.candidates.values(), default=1.0) / 2
             wider = incident.candidates | {str(code): least for code in around}
             yield EventUpdated(t=office.t, id=incident.id, candidates=wider)
+
+
+def _taken_over(task: Task, others: list[Task]) -> bool:
+    """Whether another attempt at the same task was made after this one."""
+    root = task.id.partition("~")[0]
+    return any(other.attempt > task.attempt and other.id.partition("~")[0] == root for other in others)
 
 
 def walk_plan(office: Office) -> Iterator[Message]:

@@ -110,6 +110,7 @@ class Ground:
             communities=dict(zip(cut.communities, cut.people, strict=True)),
             hydrants=cut.hydrants,
             hospitals=cut.hospitals,
+            possible=best.possible,
         )
 
     def junctions(self, place: Place, *, radius_m: float, most: int) -> list[tuple[int, int]]:

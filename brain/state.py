@@ -52,7 +52,7 @@ class Shutdown(msgspec.Struct, frozen=True):
         motorised, manual: unified codes of the valves.
         communities: code of each community cut off -> people without water there.
         hydrants, hospitals: unified codes without pressure.
-        people: sum over the communities.
+        possible: false if the segment holds a source, so that valves alone cannot stop the water.
     """
 
     motorised: tuple[int, ...] = ()
@@ -60,6 +60,7 @@ class Shutdown(msgspec.Struct, frozen=True):
     communities: dict[str, int] = {}
     hydrants: tuple[int, ...] = ()
     hospitals: tuple[int, ...] = ()
+    possible: bool = True
 
     @property
     def people(self) -> int:

@@ -112,8 +112,8 @@ Wanted: TypeAlias = Sequence[TaskOrdered | CommandOrdered]
 
 
 def _task(site: Site) -> Wanted:
-    """One task at the place, until one is under way or done."""
-    if any(task.open or task.stage is TaskStage.DONE for task in site.mine()):
+    """One task at the place; further attempts at it are dispatch's business."""
+    if site.mine():
         return ()
     pipe = site.incident.pipe
     facts = site.incident.facts
@@ -126,8 +126,8 @@ def _search(site: Site) -> Wanted:
     """The next likely pipes, as many at once as the plan says; none within sight of one that was looked at."""
     if site.incident.facts.get("burst_seen") == 1:
         return ()
-    looked = [task for task in site.tasks if task.duty == site.step.duty and task.stage is not TaskStage.FAILED]
-    places = [task.place for task in looked if task.open or task.stage is TaskStage.DONE]
+    looked = [task for task in site.tasks if task.duty == site.step.duty]
+    places = [task.place for task in looked]
     room = round(site.step.amount("parallel_count")) - sum(task.open for task in looked)
     wanted: list[TaskOrdered] = []
     numbers = iter(site.numbers())
@@ -256,7 +256,7 @@ def _hydrants_out(site: Site) -> Wanted:
 
 def _tankers(site: Site) -> Wanted:
     """Lorries by need: a day's water for the people cut off, the communities shared out evenly among the lorries."""
-    if any(task.open or task.stage is TaskStage.DONE for task in site.mine()):
+    if site.mine():
         return ()
     people = site.incident.shutdown.communities
     need_m3 = sum(people.values()) * site.step.amount("litres_per_person_day") / 1_000

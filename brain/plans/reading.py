@@ -81,11 +81,11 @@ def line_of(text: str, path: str) -> int | None:
     if index >= len(heads):
         return heads[-1] if heads else None
     start = heads[index]
-    for key, _ in parts[1:]:
+    for key, _ in reversed(parts[1:]):
         for number, line in enumerate(text.splitlines()[start:], start + 1):
             if re.match(r"\s*\[\[", line):
                 break
-            if re.match(rf"\s*{key}\s*[=.]", line) or re.match(rf"\s*\[[\w.]*\b{key}\]", line):
+            if re.match(rf"\s*(?:\w+\.)*{key}\s*[=.]", line) or re.match(rf"\s*\[[\w.]*\b{key}\]", line):
                 return number
     return start
 
@@ -138,7 +138,7 @@ def _faults(step: Step, *, ids: Sequence[str], every: Sequence[str]) -> Iterator
     for name, amount in step.amounts.items():
         unit = next((unit for ending, unit in _UNIT_OF.items() if name.endswith(ending)), None)
         if unit != amount.unit:
-            yield f"gives '{name}' in '{amount.unit}'", "amounts", f"write it in '{unit}', as its name promises"
+            yield f"gives '{name}' in '{amount.unit}'", f"amounts.{name}", f"write it in '{unit}', as its name promises"
 
 
 def _conditions(plan: Plan) -> Iterator[tuple[Condition, str]]:

@@ -76,7 +76,14 @@ class ScriptedDevices:
     due: list[tuple[str, int]] = field(default_factory=list)
 
     def order(
-        self, device: int, name: str, *, arguments: Mapping[str, float], t: int, expires: int, id: str  # noqa: A002
+        self,
+        device: int,
+        name: str,
+        *,
+        arguments: Mapping[str, float],
+        t: int,
+        expires: int,
+        id: str,  # noqa: A002
     ) -> object:
         if id not in self.orders:
             self.orders[id] = (device, name, dict(arguments))

@@ -1,0 +1,172 @@
+"""Every plan of the library is run through its own cases, and every wrong declaration is refused with its line."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brain.model import Place, StepDone, StepOpened, StepOverdue
+from brain.plans.course import Work, advance, complete
+from brain.plans.declared import FACTS, Condition, Plan
+from brain.plans.grading import confirmed_by, level_of, match
+from brain.plans.reading import decode, folders, library, line_of, read_plan
+from brain.state import Fact, Incident, IncidentStage, StepStage, StepState
+from datahub.contract.codes import Certainty
+from datahub.contract.errors import DeclarationError
+
+
+class Situation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    confirmed: bool
+    facts: dict[str, float]
+    over: tuple[str, ...]
+    level: int
+    opens: tuple[str, ...]
+    skips: tuple[str, ...]
+
+
+class Cases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    case: tuple[Situation, ...]
+
+
+PLANS = {plan.name: plan for plan in library()}
+CASES = [
+    pytest.param(folder.name, case, id=f"{folder.name}: {case.name}")
+    for folder in folders()
+    for case in decode((folder / "cases.toml").read_text("utf-8"), Cases, file=str(folder)).case
+]
+BURST = PLANS["water_main_burst"]
+(FOLDER,) = (folder for folder in folders() if folder.name == "water_main_burst")
+TEXT = (FOLDER / "plan.toml").read_text("utf-8")
+
+
+def incident(plan: Plan, *, confirmed: bool = True, facts: dict[str, Fact] | None = None) -> Incident:
+    stage = IncidentStage.CONFIRMED if confirmed else IncidentStage.RAISED
+    held = Incident("e", plan.plan.event, Place(0, 0), Certainty.LIKELY, raised=0, stage=stage, facts=dict(facts or {}))
+    held.level = level_of(plan, held.facts)[0]
+    return held
+
+
+def settle(plan: Plan, it: Incident) -> tuple[list[str], list[str]]:
+    """Steps that open and steps that are skipped, until nothing follows; open steps stay at work."""
+    opened, skipped = [], []
+    for _ in range(len(plan.step) + 1):
+        work = Work(busy=frozenset(opened), begun=frozenset(opened))
+        for message in advance(plan, it, work=work, t=0):
+            if isinstance(message, StepOpened):
+                opened.append(message.step)
+                it.steps[message.step] = StepState(StepStage.OPEN, deadline=message.deadline)
+            elif isinstance(message, StepDone):
+                assert message.outcome == "skipped"
+                skipped.append(message.step)
+                it.steps[message.step] = StepState(StepStage.SKIPPED)
+    return opened, skipped
+
+
+@pytest.mark.parametrize(("plan", "case"), CASES)
+def test_a_plan_does_what_its_cases_say(plan: str, case: Situation) -> None:
+    facts: dict[str, Fact] = dict(case.facts)
+    it = incident(PLANS[plan], confirmed=case.confirmed, facts=facts)
+    it.steps = {step: StepState(StepStage.DONE) for step in case.over}
+    assert it.level == case.level
+    # What opens must not end at once: facts that would end it are for later.
+    opened, skipped = settle(PLANS[plan], it)
+    assert (sorted(opened), sorted(skipped)) == (sorted(case.opens), sorted(case.skips))
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_every_number_of_a_plan_has_a_source_and_a_date(plan: Plan) -> None:
+    for step in plan.step:
+        for amount in (step.deadline_s, *step.amounts.values()):
+            assert amount.source
+            assert amount.date
+    assert all(criterion.source and criterion.date for criterion in plan.level)
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_a_plan_can_be_closed_and_not_before_its_conditions_hold(plan: Plan) -> None:
+    it = incident(plan)
+    it.steps = {step.id: StepState(StepStage.DONE) for step in plan.step}
+    assert not complete(plan, it)
+    it.facts = {condition.fact: condition.equals or condition.at_least or 1.0 for condition in plan.plan.close_when}
+    assert complete(plan, it)
+    it.steps[plan.step[-1].id] = StepState(StepStage.OPEN)
+    assert not complete(plan, it)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(FACTS)), st.floats(0, 1e6), max_size=len(FACTS)))
+def test_more_people_without_water_never_make_it_less_grave(facts: dict[str, float]) -> None:
+    given_facts: dict[str, Fact] = dict(facts)
+    worse = given_facts | {"people_without_water": float(facts.get("people_without_water", 0)) * 2 + 1}
+    assert level_of(BURST, worse)[0] <= level_of(BURST, given_facts)[0]
+
+
+def test_of_two_plans_the_gravest_is_taken_and_ties_go_by_name() -> None:
+    def named(name: str, default: int) -> Plan:
+        head = msgspec.structs.replace(BURST.plan, name=name, default_level=default)
+        return msgspec.structs.replace(BURST, plan=head)
+
+    assert match([named("a", 4), named("b", 2)], "water_main_burst", {}) == named("b", 2)
+    assert match([named("b", 3), named("a", 3)], "water_main_burst", {}) == named("a", 3)
+    assert match([BURST], "flood", {}) is None
+
+
+def test_a_fact_that_nobody_knows_meets_no_condition() -> None:
+    assert not Condition("burst_seen", equals=0).holds({})
+    assert not Condition("pipe", at_least=0).holds({"pipe": "text"})
+    assert confirmed_by(BURST, {"plausible": 1}) == ()
+    assert confirmed_by(BURST, {"burst_seen": 1}) == ("burst_seen = 1",)
+
+
+def test_a_step_that_is_late_is_urged_once() -> None:
+    it = incident(BURST, confirmed=False)
+    deadlines = {"confirm_call": 100, "patrol": 9_000}
+    it.steps = {step: StepState(StepStage.OPEN, deadline=at) for step, at in deadlines.items()}
+    work = Work(busy={"confirm_call", "patrol"}, begun={"confirm_call", "patrol"})
+    assert advance(BURST, it, work=work, t=99) == []
+    assert advance(BURST, it, work=work, t=100) == [StepOverdue(t=100, event="e", step="confirm_call", deadline=100)]
+    it.steps["confirm_call"].overdue = True
+    assert advance(BURST, it, work=work, t=200) == []
+
+
+def test_a_skipped_step_opens_when_its_facts_come_to_hold_unless_what_follows_has_begun() -> None:
+    it = incident(BURST, facts={"burst_seen": 1, "road_blocked": 0})
+    it.steps = {step.id: StepState(StepStage.SKIPPED) for step in BURST.step if step.id != "open_road"}
+    it.facts["road_blocked"] = 1
+    assert "close_road" in [m.step for m in advance(BURST, it, work=Work(), t=0) if isinstance(m, StepOpened)]
+    it.steps["open_road"] = StepState(StepStage.DONE)
+    assert "close_road" not in [m.step for m in advance(BURST, it, work=Work(), t=0) if isinstance(m, StepOpened)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule", "remedy"),
+    [
+        ('duty = "patrol_main"', 'dutty = "patrol_main"', "unknown field", "correct this key"),
+        ('action = "search"', 'action = "serach"', "Invalid enum value", "correct this key"),
+        ('after = ["stilled"]', 'after = ["stiled"]', "does not stand before it", "did you mean 'stilled'?"),
+        ('fact = "road_blocked", equals', 'fact = "road_bloked", equals', "no fact", "did you mean 'road_blocked'?"),
+        ('amounts.sight_m = { value = 150, unit = "m"', 'amounts.sight_m = { value = 150, unit = "km"', "'km'", "'m'"),
+        ('id = "patrol"', 'id = "confirm_call"', "stands twice", "id of its own"),
+        ("level = 3\n", "level = 5\n", "level 5", "1 (gravest) to 4"),
+        ("default_level = 4", "default_level = ", "not TOML", "mend the syntax"),
+    ],
+)
+def test_a_wrong_declaration_is_refused_with_line_rule_and_remedy(old: str, new: str, rule: str, remedy: str) -> None:
+    assert TEXT.count(old) >= 1
+    text = TEXT.replace(old, new, 1)
+    with pytest.raises(DeclarationError) as refused:
+        read_plan(text, file="plan.toml")
+    assert rule in refused.value.rule
+    assert remedy in refused.value.remedy
+    changed = next(n for n, (a, b) in enumerate(zip(TEXT.split("\n"), text.split("\n"), strict=True), 1) if a != b)
+    assert refused.value.line is not None
+    assert abs(refused.value.line - changed) <= (0 if "stands twice" not in rule else 10)
+
+
+def test_lines_are_found_by_path() -> None:
+    text = "[plan]\nname = 'x'\n\n[[step]]\nid = 'a'\n\n[[step]]\nid = 'b'\nduty = 'c'\n"
+    assert line_of(text, "step[1].duty") == 9
+    assert line_of(text, "step[1].nothing") == 7
+    assert line_of(text, "plan.name") == 2
