@@ -142,7 +142,7 @@ def lay_system(
     pumps = [draft.pipe(source, outlet, trunk=True, length=100.0) for source, outlet in outlets]
     size_backbone(draft, [*backbone, *pumps], junction=junction, households=households, ground=ground, rng=rng)
     for pump in pumps:
-        draft.valves.append((pump, 1))
+        draft.valves.extend(((pump, 0), (pump, 1)))
     place_backbone_valves(draft, backbone, outlets=[outlet for _, outlet in outlets], rng=rng)
     for c in members:
         lay_zone(draft, int(c), junction[int(c)], places=places, households=int(households[c]), rng=rng)

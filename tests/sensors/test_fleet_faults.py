@@ -12,7 +12,8 @@ from datahub.contract.clock import DAY_MS, HOUR_MS
 from datahub.contract.errors import UsageError
 from datahub.contract.observations import ObservationBatch
 from sensors.battery import YEAR_MS, voltage_v
-from sensors.faults import NO_FAULTS, Faults
+from sensors.chance import Seeds
+from sensors.faults import NO_FAULTS, Faults, Spells
 
 POINTS = ("pressure_logger", "flow_logger")
 
@@ -76,6 +77,16 @@ def test_a_stuck_sensor_stands_still_from_its_moment_on_and_only_it() -> None:
             assert all(said[key] == ought[key] for key in said if key[0] == device and key[1] < since)
 
 
+def test_as_many_spells_are_under_way_at_the_start_as_at_any_time() -> None:
+    rate, hours, n = 10.0, 100.0, 20_000
+    spells = Spells.lay(10**16 + 10 * np.arange(n), name=("x",), seeds=Seeds(7), rate=rate, hours=hours, start=START)
+    share = rate * hours / (365.25 * 24 + rate * hours)
+    for hour in (0, 24, 72):
+        assert len(spells.at(START + hour * HOUR_MS)) == pytest.approx(share * n, rel=0.1)
+    begun = (spells.since > START) & (spells.since < START + 7 * DAY_MS)
+    assert begun.sum() == pytest.approx(n * (1 - share) * (1 - np.exp(-rate * 7 / 365.25)), rel=0.1)
+
+
 def test_a_drifting_sensor_creeps_away_by_its_speed() -> None:
     made = run(360, "pressure_logger", faults=with_faults(drift_year=60, drift_h=1_000))
     free = run(360, "pressure_logger", faults=NO_FAULTS)
@@ -91,7 +102,7 @@ def test_a_drifting_sensor_creeps_away_by_its_speed() -> None:
 
 
 def test_a_silent_device_says_nothing_and_its_neighbours_behind_the_gateway_speak_on() -> None:
-    made = run(30, "smart_pole", faults=with_faults(silent_year=20, silent_h=5_000))
+    made = run(30, "smart_pole", faults=with_faults(silent_year=0.5, silent_h=5_000))
     silent = {device for device, since in wrong(made, "silent").items() if since <= START}
     said = set(made.whole("smart_pole").device.tolist())
     everyone = set(made.field.fleets["smart_pole"].sites.device.tolist())
