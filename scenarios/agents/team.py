@@ -60,7 +60,7 @@ class Team:
     lon: float = 0.0
     lat: float = 0.0
     way: Way | None = None
-    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    rng: np.random.Generator = field(init=False)
     silent: bool = False
     recalled: bool = False
     waker: simpy.Event | None = None
@@ -68,6 +68,7 @@ class Team:
 
     def __post_init__(self) -> None:
         self.lon, self.lat = self.crew.lon, self.crew.lat
+        self.rng = self.seeds.rng("crew", self.crew.code)
 
     @property
     def now(self) -> int:

@@ -94,7 +94,8 @@ def test_a_valve_is_closed_slowly_and_only_once_the_crew_has_come() -> None:
 
 def test_a_valve_that_does_not_turn_is_reported_and_stays_as_it_is_whoever_tries() -> None:
     town = Town(amounts={"stuck_share": 1.0})
-    manual = next(row for row in town.valves if not town.city.water.valves.columns["motorised"][row])
+    by_hand = ~np.asarray(town.city.water.valves.columns["motorised"], np.bool_)
+    manual = int(np.flatnonzero(by_hand)[0])
     code = int(town.city.water.valves.code[manual])
     for crew in ("water-valve-1", "water-valve-2"):
         done = town.finish(town.order("water_company", "close_valve", [code], crew=crew))
