@@ -25,8 +25,8 @@ YEAR_MS = 365.25 * DAY_MS
 #: Spells that ended longer ago than a pack can tell of do not matter any more; the rest is looked up by the window.
 LOOK_BACK_MS, LOOK_AHEAD_MS = 26 * HOUR_MS, 6 * HOUR_MS
 _NOBODY = np.zeros(0, np.intp)
-#: Spells are laid out from this long before the start (some are under way when the run begins) to this long after it.
-BEFORE_MS, AFTER_MS = 90 * DAY_MS, 400 * DAY_MS
+#: Spells are laid out from the start for so long.
+AFTER_MS = 400 * DAY_MS
 
 
 def _rate(default: float, *, unit: str, source: str) -> float:
@@ -108,16 +108,23 @@ class Spells:
 
     @classmethod
     def lay(cls, codes: Ints, *, name: tuple[str, ...], seeds: Seeds, rate: float, hours: float, start: int) -> Self:
-        """Spells of devices with ``codes`` [rate per device and year, mean length in hours], around ``start`` [ms]."""
+        """Spells of devices with ``codes`` [rate per device and year, mean length in hours] from ``start`` [ms] on.
+
+        Some are under way at the start, as many as there would be at any time; both waits are memoryless.
+        """
         if rate <= 0 or not len(codes):
             return cls._of(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64))
-        wait = -np.log(trait.uniform(codes, trait.salt(seeds, *name, "since"))) / rate * YEAR_MS
-        row = np.flatnonzero(wait < BEFORE_MS + AFTER_MS)
-        since = start - BEFORE_MS + wait[row].astype(np.int64)
-        length = -np.log(trait.uniform(codes[row], trait.salt(seeds, *name, "length"))) * hours * HOUR_MS
-        until = since + np.maximum(HOUR_MS, length.astype(np.int64))
-        open_ = until > start
-        return cls._of(row[open_], since[open_], until[open_])
+
+        def draw(what: str, keys: Ints) -> Floats:
+            return trait.uniform(keys, trait.salt(seeds, *name, what))
+
+        wait_ms, mean_ms = YEAR_MS / rate, hours * HOUR_MS
+        begun = draw("begun", codes) < mean_ms / (wait_ms + mean_ms)
+        wait = np.where(begun, mean_ms, wait_ms) * np.log(draw("since", codes))
+        row = np.flatnonzero(begun | (-wait < AFTER_MS))
+        since = start + np.where(begun, wait, -wait)[row].astype(np.int64)
+        length = np.maximum(HOUR_MS, -mean_ms * np.log(draw("length", codes[row])))
+        return cls._of(row, since, np.maximum(since, start) + length.astype(np.int64))
 
     @classmethod
     def _of(cls, row: Ints, since: Ints, until: Ints) -> Self:

@@ -47,7 +47,7 @@ class Orders:
             return
         if isinstance(order, Command):
             yield from self._carry_out(order, fleet, row)
-        elif order.version > self._versions.get(order.device, -1):
+        elif order.version >= self._versions.get(order.device, order.version):
             self._versions[order.device] = order.version
             yield from self._settle(order, fleet, row)
 
