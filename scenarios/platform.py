@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brain.app import Brain
-
 from brain.model import Message
 from datahub.connector import Connector, Exchange
 from datahub.connectors.loading import load

@@ -1,0 +1,76 @@
+"""``citybrain check``: every declaration is read, and every reference between them followed, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+
+from brain.cases.kinds import case_types
+from brain.parameter import parameters
+from brain.plans.reading import library
+from datahub.connectors.loading import load, vendors
+from datahub.contract.city import City
+from datahub.contract.errors import DeclarationError, UsageError
+from datahub.ingest.thresholds import load as load_thresholds
+from scenarios import scenario
+from scenarios.agents.practice import ordinary
+from scenarios.survey.city import city_names, load_city
+from sensors.actuator import load_actuators
+from sensors.faults import Faults
+from sensors.kind import load_kinds
+
+
+def check_all() -> Iterator[str]:
+    """Check everything, a line for each sort.
+
+    Raises:
+        DeclarationError: about the first rule that is broken.
+        UsageError: about the first reference that leads nowhere.
+    """
+    kinds = load_kinds()
+    yield f"{len(kinds)} kinds of sensor, {len(load_actuators())} of actuator"
+    for vendor in vendors():
+        load(vendor)
+    yield f"{len(vendors())} vendors"
+    load_thresholds()
+    tables = sorted(
+        it.name.removesuffix(".toml") for it in files("brain.parameters").iterdir() if it.name.endswith(".toml")
+    )
+    for name in tables:
+        parameters(name)
+    ordinary()
+    yield f"{len(tables)} tables of parameters"
+    plans, cases = library(), case_types()
+    yield f"{len(plans)} plans, {len(cases)} types of case"
+    for name in city_names():
+        city = load_city(name, scale=0.01)
+        _duties(city)
+        yield f"city {name}: {len(city.divisions)} divisions, {len(city.departments)} departments"
+    for name in scenario.names():
+        declared = scenario.load(name)
+        _references(name, declared, set(kinds))
+        yield f"scenario {name}: {len(declared.expect)} expectations"
+
+
+def _duties(city: City) -> None:
+    """Every duty that a plan or a case asks for is some department's, and some crew can do it."""
+    for plan in library():
+        for step in plan.step:
+            if step.department and step.department not in city.departments:
+                raise DeclarationError(
+                    f"step '{step.id}' asks for department '{step.department}', which {city.name} does not have",
+                    file=f"brain/plans/library/{plan.name}/plan.toml",
+                    remedy=f"choose one of {', '.join(sorted(city.departments))}, or declare it",
+                )
+
+
+def _references(name: str, declared: scenario.Scenario, kinds: set[str]) -> None:
+    if declared.city not in city_names():
+        raise DeclarationError(
+            f"there is no city '{declared.city}'",
+            file=str(scenario.path_of(name)),
+            remedy=f"choose one of {', '.join(city_names())}",
+        )
+    if declared.warmup and (unknown := sorted(set(declared.warmup.kinds) - kinds)):
+        raise UsageError(f"{scenario.path_of(name)}: warm-up names kind '{unknown[0]}'; there are: {', '.join(kinds)}")
+    Faults.declared(declared.faults)
