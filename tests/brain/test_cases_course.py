@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from play import HARBOUR, START, Play, finding_well
 
@@ -150,6 +150,7 @@ def test_a_silent_device_is_never_a_case() -> None:
     assert play.brain.memory.incidents == {}
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(list(CaseStep)), max_size=12))
 def test_no_walk_leaves_the_table_of_moves(walk: list[CaseStep]) -> None:
     case = Case(id="c", type="lamp_dark", event="e", place=Place(0, 0), department="lighting", collected=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brain.dispatch.choice import Choice, Practice, choose, travel_s
@@ -68,6 +68,7 @@ def test_a_crew_needs_the_time_of_the_way_by_road() -> None:
     assert travel_s(crew("a", 113.6), HERE, PRACTICE) == pytest.approx(10_295 * 1.6 / 8.3, rel=1e-3)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(list(TaskStage)), max_size=12))
 def test_no_walk_of_a_task_leaves_the_table_of_moves(walk: list[TaskStage]) -> None:
     held = task()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brain.model import Place, StepDone, StepOpened, StepOverdue
@@ -96,6 +96,7 @@ def test_a_plan_can_be_closed_and_not_before_its_conditions_hold(plan: Plan) -> 
     assert not complete(plan, it)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(FACTS)), st.floats(0, 1e6), max_size=len(FACTS)))
 def test_more_people_without_water_never_make_it_less_grave(facts: dict[str, float]) -> None:
     given_facts: dict[str, Fact] = dict(facts)

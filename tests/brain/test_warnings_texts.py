@@ -1,0 +1,54 @@
+"""Warnings speak CAP's words, name whom they are for, and promise nothing that was not filled in."""
+
+from __future__ import annotations
+
+import pytest
+
+from brain.warnings.compose import SEVERITY, Audience, Cause, read_texts, texts, water_back, water_off
+from datahub.contract.codes import AlertStatus, Certainty, Severity, Urgency
+from datahub.contract.errors import DeclarationError
+
+AUDIENCE = Audience({"440402001001": 1200, "440402001002": 300}, "甲社区、乙社区", "Jia, Yi")
+
+
+def cause(level: int) -> Cause:
+    return Cause(event="e", step="warn_sms", level=level, hours=36)
+
+
+@pytest.mark.parametrize(("level", "severity"), [(1, "Extreme"), (2, "Severe"), (3, "Moderate"), (4, "Minor")])
+def test_the_graver_the_level_the_graver_the_warning(level: int, severity: str) -> None:
+    warning = water_off(cause(level), AUDIENCE, id="w", channel="sms", t=7)
+    assert (warning.severity, warning.urgency, warning.certainty) == (severity, Urgency.IMMEDIATE, Certainty.OBSERVED)
+    assert warning.status is AlertStatus.EXERCISE
+    assert len(SEVERITY) == 4
+
+
+def test_the_text_names_places_people_and_hours_in_both_languages() -> None:
+    warning = water_off(cause(2), AUDIENCE, id="w", channel="sms", t=7)
+    assert (warning.people, warning.communities) == (1500, ("440402001001", "440402001002"))
+    for word in ("甲社区、乙社区", "1500", "36"):
+        assert word in warning.zh
+    for word in ("Jia, Yi", "1500", "36 h"):
+        assert word in warning.en
+    assert "{" not in warning.zh + warning.en
+
+
+def test_the_all_clear_is_past_and_minor_whatever_it_was() -> None:
+    warning = water_back(cause(1), AUDIENCE, id="w", channel="sms", t=7)
+    assert (warning.severity, warning.urgency) == (Severity.MINOR, Urgency.PAST)
+
+
+def test_every_declared_text_says_that_it_is_an_exercise() -> None:
+    for text in texts().values():
+        assert text.zh.startswith("【演练】")
+        assert text.en.startswith("EXERCISE.")
+
+
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [('[a]\nzh = "x"\n', "has zh"), ('[b]\nzh = "x"\nen = "x"\n[a]\nzh = "{who}"\nen = "x"\n', "asks for who")],
+)
+def test_a_text_that_cannot_be_filled_in_is_refused_with_its_line(content: str, rule: str) -> None:
+    with pytest.raises(DeclarationError, match=rule) as refused:
+        read_texts(content, file="texts.toml")
+    assert refused.value.line == content.split("\n").index("[a]") + 1
