@@ -9,6 +9,7 @@ a warning. There are no tanks, so every step is a steady state: ``EN_runH`` is c
 from __future__ import annotations
 
 import ctypes
+import weakref
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -105,6 +106,7 @@ class Engine:
             self._toolkit.ENopen(str(inp), str(report), "")
         self._toolkit.ENopenH()
         self._toolkit.ENinitH(0)
+        self._free = weakref.finalize(self, _free, self._toolkit)
         self._library: Any = self._toolkit.ENlib
         # thousands of short calls a step: without letting the interpreter's lock go each time, which another busy
         # thread (a broker's client) would make dear
@@ -172,10 +174,8 @@ class Engine:
         return self._outflow.read(self._short.EN_getnodevalue, self._project, EN.DEMAND) / LITRES
 
     def close(self) -> None:
-        """Free what the engine holds."""
-        if self._toolkit.fileLoaded:
-            self._toolkit.ENcloseH()
-            self._toolkit.ENclose()
+        """Free what the engine holds; forgotten, it happens when nobody holds the engine any more."""
+        self._free()
 
     def _set_points(self, what: EN, values: Floats) -> None:
         self._set_column(self._short.EN_setnodevalue, self._points, what, values)
@@ -191,6 +191,11 @@ class Engine:
         for row, value in zip(changed.tolist(), values[changed].tolist(), strict=True):
             function(project, index[row], code, number(value))
         self._set[key] = values.copy()
+
+
+def _free(toolkit: Any) -> None:
+    toolkit.ENcloseH()
+    toolkit.ENclose()
 
 
 class _Column:
