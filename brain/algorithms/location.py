@@ -66,6 +66,11 @@ class Ranking:
     def __len__(self) -> int:
         return len(self.pipe)
 
+    def of_mains(self) -> Ranking:
+        """The pipes alone (rows from 0), without what else was ranked with them."""
+        keep = self.pipe >= 0
+        return Ranking(self.pipe[keep], self.weight[keep], self.loss_m3_s[keep], self.misfit[keep])
+
     def first(self, count: int) -> Ranking:
         """The ``count`` likeliest."""
         return Ranking(self.pipe[:count], self.weight[:count], self.loss_m3_s[:count], self.misfit[:count])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from brain.algorithms.hydraulics import Mains, Solver, draws, inlet_losses, mains
+from brain.algorithms.hydraulics import Mains, Solver, Steady, draws, inlet_losses, mains
 from brain.algorithms.location import Points, Ranking, Signatures, Trust, at_points, by_node, rank, signatures
 from brain.algorithms.network import column
 from brain.awareness.loggers import INLET, PLANT, Loggers
@@ -44,6 +44,7 @@ class Picture:
     patterns: Signatures | None = None
     _patterns_at: int = 0
     _draw: Floats = field(init=False)
+    _drawn: Floats = field(init=False)
     _by_zone: Floats = field(init=False)
     _dry: NDArray[np.bool_] = field(init=False)
 
@@ -67,11 +68,8 @@ class Picture:
             self.patterns = signatures(network, response, self.points)
             self._by_zone = by_node(network, response, self.points)[:, network.outlet]
             self._patterns_at = t
-        gauge = ~self.loggers.flow & (self.loggers.zone >= 0)
-        lost = np.zeros(len(self.loggers))
-        lost[gauge] = inlet_losses(network, drawn_m3_s)[self.loggers.zone[gauge]] * PASCAL_PER_METRE
-        normal = at_points(self.points, state.head_m, state.flow_m3_s) - lost
-        return np.where(self._dry, np.nan, normal)
+        self._drawn = drawn_m3_s
+        return np.where(self._dry, np.nan, self._seen(state, drawn_m3_s))
 
     def zone_patterns(self, zones: Ints) -> Floats:
         """What a draw of 1 m3/s where each of these zones branches off does to each logger, shape (s, m)."""
@@ -89,10 +87,11 @@ class Picture:
         closed = np.isin(inlet, pipes)
         self._dry = (self.loggers.zone >= 0) & closed[np.maximum(self.loggers.zone, 0)]
 
-    def rank(self, deviation: Floats, sigma: Floats, trust: Trust) -> Ranking:
+    def rank(self, deviation: Floats, sigma: Floats, trust: Trust, *, odd: dict[int, tuple[int, float]]) -> Ranking:
         """Mains by how well a loss there explains the deviations: first by linear patterns, the best again in full.
 
-        Empty while there are no patterns.
+        Empty while there are no patterns. ``odd`` names what else might explain them: meters of zones that read too
+        little, row to be ranked as (negative) -> (zone, by how much [m3/s]).
         """
         if self.patterns is None:
             nothing = np.zeros(0)
@@ -102,9 +101,11 @@ class Picture:
         loss = best.loss_m3_s
         fine = rough
         for _ in range(2):
-            exact = self._secants(best.pipe, loss)
+            exact = _joined(self._secants(best.pipe, loss), self._meter_patterns(odd))
             fine = rank(deviation, sigma, exact, trust)
-            loss = fine.loss_m3_s[np.argsort(fine.pipe)][np.argsort(np.argsort(best.pipe))]
+            mains_only = fine.pipe >= 0
+            order = np.argsort(fine.pipe[mains_only])
+            loss = fine.loss_m3_s[mains_only][order][np.argsort(np.argsort(best.pipe))]
         return fine
 
     def calibrate(self, readings: Floats) -> None:
@@ -122,20 +123,43 @@ class Picture:
 
     def _secants(self, pipes: Ints, loss: Floats) -> Signatures:
         """Patterns of losses of given size [m3/s] on given mains (register rows), from solutions with and without."""
-        network, calm = self.solver.mains, self.solver.solve(self._draw)
-        without = at_points(self.points, calm.head_m, calm.flow_m3_s)
+        network = self.solver.mains
+        without = self._seen(self.solver.solve(self._draw), self._drawn)
         columns, named = [], []
         for row, size in zip(network.pipe_of(pipes).tolist(), np.maximum(loss, 1e-3).tolist(), strict=True):
             draw = self._draw.copy()
             draw[[network.a[row], network.b[row]]] += 0.5 * size
             state = self.solver.solve(draw)
-            change = (at_points(self.points, state.head_m, state.flow_m3_s) - without) / size
+            change = (self._seen(state, self._drawn) - without) / size
             own = self.points.flow & (self.points.at == row)
             for side in (0.5, -0.5) if own.any() else (0.0,):
                 columns.append(np.nan_to_num(change) + np.where(own, side, 0.0))
                 named.append(int(network.pipe[row]))
         self.solver.solve(self._draw)
         return Signatures(pipe=np.array(named, np.int64), change=np.column_stack(columns))
+
+    def _meter_patterns(self, odd: dict[int, tuple[int, float]]) -> Signatures:
+        """What it does to the picture if each of these zones drew more than its meter says, per m3/s."""
+        without = self._seen(self.solver.solve(self._draw), self._drawn)
+        columns = [np.zeros((len(self.loggers), 0))]
+        for zone, size in odd.values():
+            drawn = self._drawn.copy()
+            drawn[zone] += size
+            state = self.solver.solve(draws(self.solver.mains, drawn))
+            columns.append(np.nan_to_num(self._seen(state, drawn) - without)[:, None] / size)
+        self.solver.solve(self._draw)
+        return Signatures(pipe=np.array(list(odd), np.int64), change=np.concatenate(columns, axis=1))
+
+    def _seen(self, state: Steady, drawn_m3_s: Floats) -> Floats:
+        """A state of the mains as the loggers would see it."""
+        gauge = ~self.loggers.flow & (self.loggers.zone >= 0)
+        lost = np.zeros(len(self.loggers))
+        lost[gauge] = inlet_losses(self.solver.mains, drawn_m3_s)[self.loggers.zone[gauge]] * PASCAL_PER_METRE
+        return at_points(self.points, state.head_m, state.flow_m3_s) - lost
+
+
+def _joined(one: Signatures, other: Signatures) -> Signatures:
+    return Signatures(np.concatenate((one.pipe, other.pipe)), np.concatenate((one.change, other.change), axis=1))
 
 
 def points_of(water: WaterNetwork, known: Loggers, network: Mains) -> Points:

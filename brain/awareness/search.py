@@ -1,8 +1,8 @@
 """Is there a main whose loss would look like this? The strongest pattern, and whether the loggers bear it out.
 
-Each logger has bounded influence, most of those that should show the loss must do so, and a zone's inlet meter that
-reads too little, which would look like a loss where the zone branches off, is told apart: then the zone would draw what
-is usual again if the meter were wrong by just that much.
+Each logger has bounded influence, and most of those that should show the loss must do so. A zone's inlet meter that
+reads too little looks like a loss where the zone branches off; it is told apart because the zone would draw what is
+usual again if the meter were wrong by just that much. One that reads too much is denied by the mains.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from datahub.contract.observations import Floats, Ints
 
 _TRIED = 12
 """Candidates whose loss is fitted, of those with the strongest patterns."""
+
+_AS_WELL = 0.1
+"""A meter explains as well as a main if it has this share of the best main's weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,10 @@ class SearchRules:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Meters:
-    """Zone inlet meters in columns of length m: signal, what it says, what is usual, its scatter [m3/s into the zone]."""
+    """Zone inlet meters in columns of length m: signal, zone, what it says, what is usual, its scatter [m3/s]."""
 
     signal: Ints
+    zone: Ints
     said: Floats
     usual: Floats
     scale: Floats
@@ -43,11 +47,10 @@ class Meters:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Suspicion:
-    """Strength of the best pattern [standard deviations], who agrees (s,), and the inlet meter to blame (-1: none)."""
+    """Strength of the best pattern [standard deviations], and who agrees with it (s,)."""
 
     strength: float
     agreeing: NDArray[np.bool_]
-    meter: int = -1
 
 
 @dataclass(slots=True, eq=False)
@@ -57,17 +60,13 @@ class Search:
     rules: SearchRules
     _weighed: tuple[Signatures, Floats, NDArray[np.float32], NDArray[np.float32]] | None = None
 
-    def look(
-        self, deviation: Floats, scale: Floats, *, patterns: Signatures, zones: Floats, meters: Meters
-    ) -> Suspicion:
+    def look(self, deviation: Floats, scale: Floats, *, patterns: Signatures) -> Suspicion:
         """The best explanation of ``deviation`` (s,), NaN where a logger is silent or not believed.
 
         Args:
             deviation: measured minus normal, in each logger's unit.
             scale: its scatter on a calm day.
             patterns: what a loss on each main does.
-            zones: (s, m) what a draw of 1 m3/s does where each meter's zone branches off.
-            meters: the inlet meters.
         """
         nothing = Suspicion(0.0, np.zeros(len(deviation), np.bool_))
         heard = np.isfinite(deviation)
@@ -84,8 +83,7 @@ class Search:
         agreeing = self._agreeing(deviation / scale, ranking, few, scale)
         if not agreeing.any():
             return nothing
-        meter = self._meter(deviation, scale, few, zones=zones, meters=meters)
-        return Suspicion(float(strength.max()), agreeing, meter)
+        return Suspicion(float(strength.max()), agreeing)
 
     def _weights(self, patterns: Signatures, scale: Floats) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         if self._weighed is None or self._weighed[0] is not patterns or self._weighed[1] is not scale:
@@ -106,19 +104,40 @@ class Search:
             return np.zeros(len(z), np.bool_)
         return agreeing
 
-    def _meter(self, deviation: Floats, scale: Floats, few: Signatures, *, zones: Floats, meters: Meters) -> int:
-        """Signal of the inlet meter that reads too little and would explain it all as well; -1 if none does."""
-        lacking = meters.usual - meters.said
-        odd = np.flatnonzero(lacking > self.rules.expected_sigma * meters.scale)
-        if not len(odd):
-            return -1
-        named = np.concatenate((few.pipe, -1 - odd))
-        both = Signatures(named, np.column_stack((few.change, zones[:, odd])))
-        ranking = rank(deviation, scale, both, self.rules.trust)
-        best_main = float(ranking.weight[ranking.pipe >= 0].max())
-        for pipe, weight, size in zip(ranking.pipe, ranking.weight, ranking.loss_m3_s, strict=True):
-            if pipe < 0 and weight >= 0.1 * best_main:
-                meter = int(-1 - pipe)
-                if abs(lacking[meter] - size) <= 0.5 * lacking[meter]:
-                    return int(meters.signal[meter])
-        return -1
+
+def meter_to_blame(ranking: Ranking, meters: Meters) -> int:
+    """Place (0..m-1) of the inlet meter that explains the deviations as well as any main does; -1 if there is none.
+
+    ``ranking`` holds meters as negative rows: -1 - place.
+    """
+    mains = ranking.weight[ranking.pipe >= 0]
+    best = float(mains.max()) if len(mains) else 0.0
+    lacking = meters.usual - meters.said
+    for row, weight, size in zip(ranking.pipe, ranking.weight, ranking.loss_m3_s, strict=True):
+        place = -1 - int(row)
+        if row < 0 and weight >= _AS_WELL * best and abs(lacking[place] - size) <= 0.5 * lacking[place]:
+            return place
+    return -1
+
+
+def denied(deviation: Floats, scale: Floats, *, zone: Floats) -> tuple[float, float]:
+    """How much less than its meter says a zone draws if the mains are believed [m3/s], and how well they can tell.
+
+    Each logger has its own answer; theirs is the median, weighed by how much the zone moves them.
+
+    Args:
+        deviation: measured minus normal (s,), the normal being fed with the meter; NaN where unknown.
+        scale: its scatter.
+        zone: what a draw of 1 m3/s where the zone branches off does to each logger (s,).
+
+    Returns:
+        The flow that the mains deny, and the standard deviations that 1 m3/s would move them together.
+    """
+    weight = np.where(np.isfinite(deviation), np.abs(zone) / scale, 0.0)
+    moved = np.flatnonzero(weight > 0)
+    if not len(moved):
+        return 0.0, 0.0
+    answer = -deviation[moved] / zone[moved]
+    order = np.argsort(answer, kind="stable")
+    half = np.searchsorted(np.cumsum(weight[moved][order]), 0.5 * weight.sum())
+    return float(answer[order[min(int(half), len(order) - 1)]]), float(np.sqrt((weight**2).sum()))

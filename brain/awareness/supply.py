@@ -22,7 +22,7 @@ from brain.awareness.health import Health
 from brain.awareness.loggers import INLET, PLANT, Loggers, Windows
 from brain.awareness.memory import carried
 from brain.awareness.picture import Picture
-from brain.awareness.search import Meters, Search, SearchRules
+from brain.awareness.search import Meters, Search, SearchRules, denied, meter_to_blame
 from brain.awareness.zones import ZoneRules, ZoneWatch, pipes_of_zone
 from brain.model import AnomalyFound
 from datahub.contract.city import WaterNetwork
@@ -50,6 +50,7 @@ class SupplyRules:
     cap_sigma: float
     limit_sigma: float
     expected_sigma: float
+    odd_sigma: float
     agree_count: int
     agree_ratio: float
     least_loss_m3_s: float
@@ -198,21 +199,24 @@ class SupplyWatch:
         normal = self.picture.normal(drawn, t=start, hold=self.active)
         deviation = self.habit.deviation(value - normal)
         self.z = deviation / self.habit.scale
-        self.health.compare(np.where(self.active or self.score > 0, np.nan, self.z))
         self.z[self._inlet] = (meters.said - meters.usual) / meters.scale
+        self._compare()
         self._recent.append(self.z.copy())
         self._seen += 1
         self._learn_pumps(value)
-        found = (
-            self._judge(start, deviation, value, meters, t)
-            if self._seen > self.rules.windows(self.rules.learn_s)
-            else None
-        )
+        found = self._judge(deviation, meters, t) if self._seen > self.rules.windows(self.rules.learn_s) else None
         if self.active:
             self._peak = np.fmax(self._peak, np.abs(self.z))
         elif self.score == 0.0:
             self.habit.learn(value - normal, refresh_every=self.rules.windows(HOUR_MS / SECOND_MS))
         return found
+
+    def _compare(self) -> None:
+        """Let calm windows speak for or against each logger; inlet meters are only ever acquitted so."""
+        if not self.active and self.score == 0.0:
+            z = self.z.copy()
+            z[self._inlet] = np.where(np.abs(z[self._inlet]) <= self.rules.expected_sigma, 0.0, np.nan)
+            self.health.compare(z)
 
     def _meters(self, start: int, value: Floats) -> Meters:
         """The zones' inlet meters beside what is usual at the hour, scaled to how thirsty the city is right now."""
@@ -221,42 +225,44 @@ class SupplyWatch:
         level = np.nan_to_num(self.bands.level(start)[self._inlet] * inward)
         sure = self.health.ok()[self._inlet] & np.isfinite(said) & (level > 0)
         ratio = float(np.median(said[sure] / level[sure])) if sure.any() else 1.0
-        return Meters(self._inlet, said, level * ratio, self.bands.scale(start)[self._inlet])
+        scale = self.bands.scale(start)[self._inlet]
+        return Meters(self._inlet, self.loggers.zone[self._inlet], said, level * ratio, scale)
 
-    def _judge(self, start: int, deviation: Floats, value: Floats, meters: Meters, t: int) -> SupplyAnomaly | None:
+    def _judge(self, deviation: Floats, meters: Meters, t: int) -> SupplyAnomaly | None:
         if self.active or self.picture.patterns is None:
             return None
         believed = np.where(self.health.ok(), deviation, np.nan)
-        zones = self.picture.zone_patterns(self.loggers.zone[self._inlet])
-        patterns = self.picture.patterns
-        seen = self._search.look(believed, self.habit.scale, patterns=patterns, zones=zones, meters=meters)
-        if seen.meter >= 0:
-            self.health.accuse(seen.meter)
-        strength = 0.0 if seen.meter >= 0 else seen.strength
-        self.score = max(0.0, self.score + min(strength, self.rules.cap_sigma) - self.rules.allowance_sigma)
+        seen = self._search.look(believed, self.habit.scale, patterns=self.picture.patterns)
+        strength, ranking = seen.strength, None
         if strength > 0:
             self._deviations.append(believed)
-        elif self.score == 0.0:
+            ranking = self._rank_mean(meters)
+            if (place := meter_to_blame(ranking, meters)) >= 0:
+                self.health.accuse(int(meters.signal[place]))
+                strength = 0.0
+        self.score = max(0.0, self.score + min(strength, self.rules.cap_sigma) - self.rules.allowance_sigma)
+        if self.score == 0.0:
             self._deviations.clear()
-        if strength > 0 and self.score >= self.rules.limit_sigma:
-            return self._found(t, np.flatnonzero(seen.agreeing), self._rank_mean())
-        return self._judge_zones(start, value, meters, t)
+        if ranking is not None and strength > 0 and self.score >= self.rules.limit_sigma:
+            return self._found(t, np.flatnonzero(seen.agreeing), ranking.of_mains())
+        return self._judge_zones(believed, meters, t)
 
-    def _judge_zones(self, start: int, value: Floats, meters: Meters, t: int) -> SupplyAnomaly | None:
-        has, gauge = self._gauge >= 0, np.maximum(self._gauge, 0)
-        sag = self.bands.z(start, value)[gauge]
-        zone = self.zones.look(
-            said=np.where(self.health.ok()[self._inlet], meters.said, np.nan),
-            usual=meters.usual,
-            scale=meters.scale,
-            gauge_z=np.where(has, self.z[gauge], np.nan),
-            sag_z=np.where(has, sag, np.nan),
-        )
+    def _judge_zones(self, believed: Floats, meters: Meters, t: int) -> SupplyAnomaly | None:
+        """A zone that draws far too much; a meter that says so against all others is accused instead."""
+        excess, rules = meters.said - meters.usual, self.zone_rules
+        patterns = self.picture.zone_patterns(meters.zone)
+        less, power = np.zeros(len(excess)), np.zeros(len(excess))
+        for place in np.flatnonzero(excess > rules.allowance_sigma * meters.scale):
+            less[place], power[place] = denied(believed, self.habit.scale, zone=patterns[:, place])
+            if power[place] * less[place] >= rules.denied_sigma and less[place] >= rules.denied_ratio * excess[place]:
+                self.health.accuse(int(meters.signal[place]))
+        said = np.where(self.health.ok()[meters.signal], meters.said, np.nan)
+        zone = self.zones.look(said=said, usual=meters.usual, scale=meters.scale, denied=less, power=power)
         if zone < 0:
             return None
-        loss = float(meters.said[zone] - meters.usual[zone])
-        ranking = pipes_of_zone(self.water, int(self.loggers.zone[self._inlet[zone]]), loss)
-        return self._found(t, np.array([self._inlet[zone], self._gauge[zone]]), ranking)
+        ranking = pipes_of_zone(self.water, int(meters.zone[zone]), float(excess[zone]))
+        shown = [meters.signal[zone], self._gauge[zone]]
+        return self._found(t, np.array([signal for signal in shown if signal >= 0]), ranking)
 
     def _found(self, t: int, signal: Ints, ranking: Ranking) -> SupplyAnomaly:
         self.active = True
@@ -265,13 +271,16 @@ class SupplyWatch:
         message = AnomalyFound(t=t, id=f"anomaly-supply-{t}", kind="supply", evidence=evidence)
         return SupplyAnomaly(message, ranking.first(self.rules.candidate_count))
 
-    def _rank_mean(self) -> Ranking:
-        """Mains ranked by the mean deviation since the first doubt."""
+    def _rank_mean(self, meters: Meters) -> Ranking:
+        """Mains, and meters that read oddly little (as -1 - place), by the mean deviation since the first doubt."""
         held = np.stack(self._deviations)
         known = np.isfinite(held)
         total = np.where(known, held, 0.0).sum(axis=0)
         mean = np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)
-        return self.picture.rank(mean, self.habit.scale, self.rules.trust)
+        lacking = meters.usual - meters.said
+        places = np.flatnonzero((lacking > self.rules.odd_sigma * meters.scale) & self.health.ok()[meters.signal])
+        odd = {-1 - int(place): (int(meters.zone[place]), float(lacking[place])) for place in places}
+        return self.picture.rank(mean, self.habit.scale, self.rules.trust, odd=odd)
 
     def _learn_pumps(self, value: Floats) -> None:
         """Remember plant readings until the calibration is due, then learn the pumps and begin the habits anew."""

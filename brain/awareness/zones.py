@@ -1,6 +1,6 @@
-"""A burst inside a zone: its inlet meter says far more than usual, goes on saying so, and the pressure bears it out.
+"""A burst inside a zone: its inlet meter says far more than usual, goes on saying so, and the mains bear it out.
 
-If the meter alone were wrong, the picture of the mains fed with it would not fit the gauge at the inlet.
+If the meter alone were wrong, the picture of the mains fed with it would not fit the other loggers.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class ZoneRules:
     cap_sigma: float
     limit_sigma: float
     excess_ratio: float
-    gauge_sigma: float
-    sag_sigma: float
+    denied_ratio: float
+    denied_sigma: float
 
 
 @dataclass(slots=True, eq=False)
@@ -39,17 +39,17 @@ class ZoneWatch:
     def __post_init__(self) -> None:
         self.score = np.zeros(self.zones)
 
-    def look(self, *, said: Floats, usual: Floats, scale: Floats, gauge_z: Floats, sag_z: Floats) -> int:
+    def look(self, *, said: Floats, usual: Floats, scale: Floats, denied: Floats, power: Floats) -> int:
         """The zone (0..m-1) whose excess has become certain in this window; -1 if none.
 
         Args:
             said, usual, scale: flow into each zone, what is usual while the city is as it is, its scatter [m3/s].
-            gauge_z: deviation of the inlet's gauge from the picture of the mains, in standard deviations.
-            sag_z: deviation of that gauge from its normal band, in standard deviations.
+            denied: how much less than its meter says each zone draws, if the mains are to be believed [m3/s].
+            power: standard deviations of the mains' loggers together for each m3/s of that.
         """
         rules = self.rules
         excess = said - usual
-        borne_out = (np.abs(gauge_z) <= rules.gauge_sigma) & (sag_z <= -rules.sag_sigma)
+        borne_out = (denied < rules.denied_ratio * excess) & (power * excess >= rules.denied_sigma)
         large = excess >= np.maximum(self.least_loss_m3_s, rules.excess_ratio * usual)
         z = np.where(borne_out & large, np.minimum(excess / scale, rules.cap_sigma), 0.0)
         self.score = np.maximum(0.0, np.where(np.isfinite(z), self.score + z - rules.allowance_sigma, self.score))

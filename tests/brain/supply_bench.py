@@ -150,7 +150,7 @@ class Field:
         return values
 
     def window(self, t: int) -> tuple[Ints, Ints, Floats]:
-        """Readings of the five minutes from ``t``: one a minute at plants and mains and inlets, some lost, some late."""
+        """Readings of the five minutes from ``t``: one a minute, some lost; of inlets only what is sent by then."""
         truth = self.true_values(t)
         n = len(truth)
         flow = self.loggers.flow
