@@ -21,7 +21,7 @@ from datahub.contract.messages import Ack, BirthBatch, Death, Desired, Marker, R
 from datahub.contract.topics import Topics
 from datahub.contract.wire import join_births
 from datahub.devices.alarms import Alarms
-from datahub.devices.health import ROUND_MS, turn_silent
+from datahub.devices.health import Listening
 from datahub.devices.lifecycle import Lifecycle
 from datahub.devices.register import save_births
 from datahub.devices.registry import Registry
@@ -105,7 +105,7 @@ class Hub:
         self.lifecycle = Lifecycle(self.store, registry=self.registry)
         self.commands = Commands(self.store, registry=self.registry, shadows=self.shadows, send=bus.send)
         self._asked: set[int] = set()
-        self._looked = -1 if found.t is None else found.t // ROUND_MS
+        self._listening = Listening(found.t)
         if self.observations.pack_rows() > COMPACT_ABOVE + 2 * len(self.registry.nodes):
             self.compact()
         with self.store.session() as session:
@@ -201,15 +201,13 @@ class Hub:
             self._fit()
             crossings = self._alarms.watch.look(fresh)
             notes, self._notes = sorted(self._notes, key=_rank), []
-            looked = self._looked != t // ROUND_MS
-            self._looked = t // ROUND_MS
             with self.store.session() as session:
                 events: list[HubEvent] = [DevicesBorn(t, kind, count) for kind, count in _births(notes)]
                 self._bury(session, [note for note in notes if isinstance(note, Death)])
                 events += self._alarms.cross(session, crossings)
-                if looked:
-                    fell, rose = turn_silent(self.registry.nodes, t)
-                    events += self._alarms.silence(session, self.registry.nodes, fell=fell, rose=rose, t=t)
+                nodes = self.registry.nodes
+                fell, rose = self._listening.turn_silent(nodes, t, version=self.registry.version)
+                events += self._alarms.silence(session, nodes, fell=fell, rose=rose, t=t)
                 events += self.shadows.heard(session, [n for n in notes if isinstance(n, Reported)], t=t)
                 events += self.commands.heard(session, [n for n in notes if isinstance(n, Ack)], t=t)
                 events += self.commands.follow_up(session, t=t)

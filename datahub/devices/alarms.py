@@ -45,6 +45,8 @@ class Alarms:
     def cross(self, session: Session, crossings: Sequence[Crossing]) -> list[AlarmOpened | AlarmClosed]:
         """Open and close alarms for readings that crossed a limit, in order."""
         said: list[AlarmOpened | AlarmClosed] = []
+        if not crossings:
+            return said
         for one in crossings:
             limit = one.threshold
             if one.opens:
@@ -65,6 +67,8 @@ class Alarms:
     ) -> list[AlarmOpened | AlarmClosed]:
         """Tell the owner of nodes that fell silent, and of those that speak again."""
         said: list[AlarmOpened | AlarmClosed] = []
+        if not len(fell) and not len(rose):
+            return said
         for row in fell.tolist():
             node, quiet_s = int(nodes.node[row]), (t - int(nodes.heard[row])) / SECOND_MS
             alarm = self.silent[node] = f"{SILENT}:{node}:{t}"

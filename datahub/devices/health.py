@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from datahub.contract.clock import MINUTE_MS, SECOND_MS
+from datahub.contract.clock import HOUR_MS, MINUTE_MS, SECOND_MS
 from datahub.contract.messages import KindDescriptor
 from datahub.contract.observations import Ints
 from datahub.devices.nodes import Nodes
@@ -18,8 +18,10 @@ SHORTEST_MS: Final = 15 * MINUTE_MS
 """Never sooner than this: radio and broker have their pauses (ours; unverified)."""
 
 ROUND_MS: Final = 5 * MINUTE_MS
-"""Silence is looked for once in so much city time."""
+"""Silence is looked for once in so much city time ..."""
 
+PATIENT_MS: Final = 6 * HOUR_MS
+"""... and once an hour among nodes that may say nothing for longer than this: a million meters report once a day."""
 
 FOR_EVER: Final = 2**62
 """Tolerated silence of what speaks on events only [ms]."""
@@ -30,14 +32,31 @@ def tolerated_ms(kind: KindDescriptor) -> int:
     return max(round(kind.report_s * SECOND_MS) * MISSED_REPORTS, SHORTEST_MS) if kind.report_s > 0 else FOR_EVER
 
 
-def turn_silent(nodes: Nodes, t: int) -> tuple[Ints, Ints]:
-    """Find who fell silent and who speaks again, as of city time ``t`` [ms]; rows, ascending, and marks them.
+class Listening:
+    """Looks for nodes that fell silent, as often as their patience asks for."""
 
-    The dead are dead, not silent.
-    """
-    quiet = t - nodes.heard > nodes.tolerated_ms
-    quiet &= ~nodes.dead
-    changed = np.flatnonzero(quiet != nodes.silent)
-    nodes.silent = quiet
-    fell = quiet[changed]
-    return changed[fell], changed[~fell]
+    def __init__(self, t: int | None) -> None:
+        self._round = -1 if t is None else t // ROUND_MS
+        self._hour = -1 if t is None else t // HOUR_MS
+        self._version = -1
+        self._quick: Ints = np.zeros(0, np.int64)
+
+    def turn_silent(self, nodes: Nodes, t: int, *, version: int) -> tuple[Ints, Ints]:
+        """Find who fell silent and who speaks again, as of city time ``t`` [ms]; rows, ascending, and marks them.
+
+        The dead are dead, not silent. ``version`` is that of the registry: it grows whenever rows move.
+        """
+        if version != self._version:
+            self._quick, self._version = np.flatnonzero(nodes.tolerated_ms <= PATIENT_MS), version
+        if t // HOUR_MS != self._hour:
+            rows = np.arange(len(nodes))
+        elif t // ROUND_MS != self._round:
+            rows = self._quick
+        else:
+            return self._quick[:0], self._quick[:0]
+        self._round, self._hour = t // ROUND_MS, t // HOUR_MS
+        quiet = (t - nodes.heard[rows] > nodes.tolerated_ms[rows]) & ~nodes.dead[rows]
+        changed = rows[quiet != nodes.silent[rows]]
+        fell = ~nodes.silent[changed]
+        nodes.silent[rows] = quiet
+        return changed[fell], changed[~fell]

@@ -54,7 +54,7 @@ class Observations:
         memory_mb: what DuckDB may use for its buffers [MB].
     """
 
-    def __init__(self, directory: Path | None, *, memory_mb: int = 128) -> None:
+    def __init__(self, directory: Path | None, *, memory_mb: int = 96) -> None:
         self._place = str(directory / FILE) if directory else "memory"
         settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": 1,

@@ -14,7 +14,7 @@ from hub_town import GATEWAY, T0, Town
 from datahub.contract.codes import Reason
 
 ROOT = Path(__file__).parents[2]
-TOTAL = 1400
+TOTAL = 840
 
 
 def start(directory: Path) -> subprocess.Popen[str]:
@@ -27,7 +27,7 @@ def start(directory: Path) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("lines", [(3, 40, 90)])
+@pytest.mark.parametrize("lines", [(3, 30, 70)])
 def test_killed_at_any_moment_the_hub_loses_and_doubles_nothing(tmp_path: Path, lines: tuple[int, ...]) -> None:
     for count in lines:
         child = start(tmp_path)

@@ -45,7 +45,7 @@ def town_of_three() -> Town:
 RUN = st.tuples(st.sampled_from((*METERS, GATEWAY)), st.integers(0, LENGTH - 1), st.integers(1, 9))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(runs=st.lists(RUN, min_size=1, max_size=30), cuts=st.sets(st.integers(1, 30)), together=st.booleans())
 def test_any_order_repetition_and_cutting_gives_the_same_store_ledger_and_digest(
     runs: list[tuple[int, int, int]], cuts: set[int], together: bool
