@@ -40,9 +40,10 @@ def segment(city: City, pipe: int) -> tuple[bool, list[int]]:
 
 
 def widest_main(city: City) -> int:
-    """Row of the widest trunk main that valves can cut off."""
-    pipes = city.water.pipes.columns
-    rows = [row for row in np.flatnonzero(pipes["trunk"]).tolist() if segment(city, row)[0]]
+    """Row of the widest trunk main that valves can cut off and on which not the whole town depends."""
+    pipes, sources = city.water.pipes.columns, np.flatnonzero(city.water.nodes.columns["source"])
+    inner = ~(np.isin(pipes["a"], sources) | np.isin(pipes["b"], sources))
+    rows = [row for row in np.flatnonzero(pipes["trunk"] & inner).tolist() if segment(city, row)[0]]
     return max(rows, key=lambda row: (pipes["diameter_m"][row], pipes["road_class"][row], -row))
 
 

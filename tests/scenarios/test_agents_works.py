@@ -173,7 +173,7 @@ def test_calls_about_a_burst_make_it_plausible() -> None:
     town = Town()
     town.citizens.begin()
     town.burst()
-    town.run(25)
+    town.run(45)
     found = town.finish(town.order("water_company", "confirm_call")).findings
     assert found["plausible"] == 1.0
     assert float(found["calls_count"]) >= 3
