@@ -21,6 +21,7 @@ from datahub.contract.observations import Floats, Ints
 
 LAMP_DARK, FEEDER_DARK, DEVICE_SILENT = "lamp_dark", "feeder_dark", "device_silent"
 POWER, DIMMING, LIGHT = 0, 1, 2
+_NEVER = np.iinfo(np.int64).max // 2
 PROPERTIES = ("lamp_power_w", "dimming_ratio", "illuminance_lx")
 
 
@@ -100,6 +101,7 @@ class LampWatch:
     feeders: Ints = field(init=False)
     feeder_reported: NDArray[np.bool_] = field(init=False)
     _of: Ints = field(init=False)
+    _talks_since: Ints = field(init=False)
     _fresh: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -110,6 +112,7 @@ class LampWatch:
         self.feeders, self._of = np.unique(self.poles.feeder, return_inverse=True)
         self.feeder_reported = np.zeros(len(self.feeders), np.bool_)
         self._fresh = np.zeros(n, np.bool_)
+        self._talks_since = np.full(len(self.feeders), _NEVER)
 
     def take(self, property_: int, device: Ints, t: Ints, value: Floats) -> None:
         """Readings of one of ``PROPERTIES`` since the last tick; later ones count, older ones than known are left."""
@@ -173,7 +176,10 @@ class LampWatch:
         known = heard > 0
         talking: NDArray[np.bool_] = t - heard <= self.rules.feeder_silent_s * SECOND_MS
         if not known.any() or (known & ~talking).sum() > self.rules.deaf_ratio * known.sum():
+            self._talks_since[:] = _NEVER
             return None
+        begun = talking & (self._talks_since == _NEVER)
+        self._talks_since = np.where(talking, np.where(begun, t, self._talks_since), _NEVER)
         return talking | ~known
 
     def _count(self, night: bool) -> None:
@@ -221,9 +227,10 @@ class LampWatch:
         ]
 
     def _silent(self, t: int, talking: NDArray[np.bool_]) -> list[LampFinding]:
-        """Poles that stopped talking while their feeder goes on."""
+        """Poles that stopped talking while their feeder goes on; after a break, each gets its time to speak up."""
         heard = self.heard[POWER]
-        quiet = (heard > 0) & (t - heard > self.rules.silent_s * SECOND_MS) & talking[self._of]
+        since = np.maximum(heard, self._talks_since[self._of])
+        quiet = (heard > 0) & (t - since > self.rules.silent_s * SECOND_MS) & talking[self._of]
         new = quiet & ~self.silent
         self.silent = quiet
         self.dark[quiet] = 0
