@@ -15,7 +15,7 @@ from typing import Final, Protocol
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, LargeBinary, delete, func
+from sqlalchemy import Engine, LargeBinary, bindparam, delete, func, insert
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from brain.memory import Memory, Thing
@@ -151,11 +151,8 @@ class Records:
         if not memory.changed and not said and blobs is None:
             return
         with self._store.session() as session:
-            for (kind, key), thing in memory.changed.items():
-                session.merge(self._row(kind, key, thing))
-            for number, message in enumerate(said, self._said + 1):
-                body = msgspec.json.encode(message)
-                session.add(BrainSaidRow(ordinal=number, t=message.t, name=type(message).__name__, body=body))
+            self._write_things(session, memory)
+            self._write_said(session, said)
             if blobs is not None:
                 session.exec(delete(BrainBlobRow))
                 session.add_all(BrainBlobRow(name=name, body=_packed(array)) for name, array in blobs.items())
@@ -176,16 +173,36 @@ class Records:
             rows = list(session.exec(newest))
         return [_MESSAGES.decode(row.body) for row in reversed(rows)]
 
-    def _row(self, kind: str, key: str, thing: Thing) -> BrainThingRow:
-        ordinal = self._ordinals.setdefault((kind, key), len(self._ordinals) + 1)
-        return BrainThingRow(
-            kind=kind,
-            id=key,
-            ordinal=ordinal,
-            open=bool(getattr(thing, "open", True)),
-            deadline=_due(thing),
-            body=msgspec.json.encode(thing),
+    def _write_things(self, session: Session, memory: Memory) -> None:
+        """Replace the rows of what has changed, in two statements however much it is."""
+        rows = [self._row(kind, key, thing) for (kind, key), thing in memory.changed.items()]
+        if not rows:
+            return
+        old = delete(BrainThingRow).where(
+            col(BrainThingRow.kind) == bindparam("was_kind"), col(BrainThingRow.id) == bindparam("was_id")
         )
+        connection = session.connection()
+        connection.execute(old, [{"was_kind": row["kind"], "was_id": row["id"]} for row in rows])
+        connection.execute(insert(BrainThingRow), rows)
+
+    def _write_said(self, session: Session, said: Sequence[Message]) -> None:
+        rows = [
+            {"ordinal": number, "t": message.t, "name": type(message).__name__, "body": msgspec.json.encode(message)}
+            for number, message in enumerate(said, self._said + 1)
+        ]
+        if rows:
+            session.connection().execute(insert(BrainSaidRow), rows)
+
+    def _row(self, kind: str, key: str, thing: Thing) -> dict[str, object]:
+        ordinal = self._ordinals.setdefault((kind, key), len(self._ordinals) + 1)
+        return {
+            "kind": kind,
+            "id": key,
+            "ordinal": ordinal,
+            "open": bool(getattr(thing, "open", True)),
+            "deadline": _due(thing),
+            "body": msgspec.json.encode(thing),
+        }
 
 
 def _due(thing: Thing) -> int:

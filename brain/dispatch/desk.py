@@ -69,9 +69,7 @@ class Desk:
             line = memory.lines[department]
             if line.failures or line.after == before:
                 break
-        line = memory.lines[department]
-        line.polled = t
-        memory.keep(line)
+        memory.lines[department].polled = t  # not worth a row of its own: after a restart all are asked anew
         return said
 
     def _speak(self, memory: Memory, department: str, request: httpx.Request, *, t: int) -> list[Message]:
@@ -85,9 +83,11 @@ class Desk:
         said: list[Message] = []
         if line.failures:
             said.append(DepartmentReached(t=t, department=department, silent_s=(t - line.since) / SECOND_MS))
-        line.failures = line.since = line.retry = 0
-        line.after = max([line.after, *(update.ordinal for update in updates)])
-        memory.keep(line)
+        after = max([line.after, *(update.ordinal for update in updates)])
+        if line.failures or after != line.after or department not in memory.lines:
+            line.failures = line.since = line.retry = 0
+            line.after = after
+            memory.keep(line)
         for status in crews:
             self._locate(memory, status)
         news = self._news(memory, updates, t)

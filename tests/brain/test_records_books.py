@@ -69,7 +69,8 @@ def test_deadlines_are_rows() -> None:
     held = store()
     Records(held).keep(full(), (), t=1)
     with held.session() as session:
-        rows = session.exec(select(BrainThingRow).where(BrainThingRow.deadline > 0).order_by(col(BrainThingRow.deadline)))
+        due = select(BrainThingRow).where(BrainThingRow.deadline > 0)
+        rows = session.exec(due.order_by(col(BrainThingRow.deadline)))
         assert [(row.kind, row.deadline) for row in rows] == [("Case", 70), ("Task", 80), ("Incident", 90)]
 
 

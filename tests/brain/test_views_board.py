@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 
 import pytest
+from play import Play, burst
 
 from brain.model import EventConfirmed, PlanActivated, Said, StepOpened, TaskUpdated
 from brain.views import Freshness, Name, Vital
 from brain.wording import ticker_line
 from datahub.contract.codes import TaskStage
-from play import Play, burst
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def test_every_kind_of_message_has_words_or_is_left_out_on_purpose() -> None:
     silent = {"EventUpdated"}
     from brain import wording
 
-    source = open(wording.__file__, encoding="utf-8").read()
+    source = Path(wording.__file__).read_text("utf-8")
     spoken = {kind.__name__ for kind in Said.__args__}
     assert {name for name in spoken if f"case {name}(" not in source} == silent
 
