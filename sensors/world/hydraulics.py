@@ -30,6 +30,7 @@ from sensors.world.layout import Layout
 LEAST_M, FULL_M = 3.5, 14.0
 LITRES = 1_000.0
 _FIRST_ERROR = 100
+_FRESH_FLOWS = 10
 
 
 # WNTR carries no types
@@ -155,6 +156,10 @@ class Engine:
         """
         seconds = ctypes.c_long()
         code = self._library.EN_runH(self._project, ctypes.byref(seconds))
+        if code >= _FIRST_ERROR:
+            # flows of the step before can be a start from which no solution is found: begin once more from scratch
+            self._library.EN_initH(self._project, _FRESH_FLOWS)
+            code = self._library.EN_runH(self._project, ctypes.byref(seconds))
         if code >= _FIRST_ERROR:
             raise EngineFailed(f"EPANET ended a step with error {code}; see the EPANET 2.2 error codes")
         if code:
