@@ -102,6 +102,7 @@ class LampWatch:
     feeder_reported: NDArray[np.bool_] = field(init=False)
     _of: Ints = field(init=False)
     _talks_since: Ints = field(init=False)
+    _ticked: int = 0
     _fresh: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -178,6 +179,9 @@ class LampWatch:
         if not known.any() or (known & ~talking).sum() > self.rules.deaf_ratio * known.sum():
             self._talks_since[:] = _NEVER
             return None
+        if t - self._ticked > self.rules.feeder_silent_s * SECOND_MS:
+            self._talks_since[:] = _NEVER  # nobody listened meanwhile
+        self._ticked = t
         begun = talking & (self._talks_since == _NEVER)
         self._talks_since = np.where(talking, np.where(begun, t, self._talks_since), _NEVER)
         return talking | ~known
