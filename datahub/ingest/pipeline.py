@@ -12,7 +12,7 @@ from datahub.contract.codes import Reason
 from datahub.contract.messages import Watermarks, no_watermarks
 from datahub.contract.observations import Floats, Ints, ObservationBatch, concatenate
 from datahub.devices.registry import Registry
-from datahub.ingest.check import REASONS, Checked, check
+from datahub.ingest.check import FAR_FUTURE_MS, REASONS, Checked, check
 from datahub.ingest.decode import Refused
 from datahub.ingest.entry import Entry, Packs, Places, Readings, no_packs, no_places, no_readings
 from datahub.ingest.ledger import Tally
@@ -61,7 +61,8 @@ def take(
         row = registry.nodes.rows(batch.node)
     batch, row, unborn = _attribute(registry, batch, row, tally=tally)
     fresh = registry.windows.accept(row, epoch=batch.epoch, first=batch.first, count=batch.counts)
-    np.maximum.at(registry.nodes.heard, row, batch.result_time)
+    latest = np.int64(_SAFE if now is None else now + FAR_FUTURE_MS)  # a mad clock must not excuse silence for ever
+    np.maximum.at(registry.nodes.heard, row, np.minimum(batch.result_time, latest))
     rows = _only_fresh(batch, _rows(registry, batch), fresh=fresh)
     tally.duplicate = len(batch) - len(rows.device)
     node = batch.node[rows.pack]
