@@ -261,5 +261,3 @@ def apply(memory: Memory, said: Message) -> None:
     change = CHANGES.get(type(said))
     if change is not None:
         change(memory, said)
-
-

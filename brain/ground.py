@@ -140,4 +140,3 @@ def row_of(table: ObjectTable, code: int) -> int | None:
     """Row of a code in its table."""
     row = int(np.searchsorted(table.code, code))
     return row if row < len(table) and int(table.code[row]) == code else None
-
