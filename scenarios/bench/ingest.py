@@ -44,8 +44,11 @@ class Measured(NamedTuple):
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """Medians of one setting. ``ratio`` is the median of the ratios of neighbouring measurements; ``cpu_ratio`` the
-    same by processor time of the subscribing process, which a busy machine blurs less."""
+    """Medians of one setting.
+
+    ``ratio`` is the median of the ratios of neighbouring measurements; ``cpu_ratio`` the same by processor time of
+    the subscribing process, which a busy machine blurs less.
+    """
 
     broker: str
     qos: int
@@ -64,14 +67,20 @@ def measure(
     url: str | None = None,
     settings: tuple[tuple[int, int], ...] = ((0, 1), (1, 1), (0, 100), (1, 100)),
     rounds: int = ROUNDS,
+    messages: int | None = None,
 ) -> list[Figures]:
     """Figures for each (QoS, readings per message) over the embedded broker, or over the one at ``url``.
+
+    ``messages`` in each measurement; None takes some seconds' worth.
 
     Raises:
         OutsideError: if the broker fails or loses messages.
     """
     with _broker(url) as (name, address):
-        return [_figures(name, address, qos=qos, pack=pack, rounds=rounds) for qos, pack in settings]
+        return [
+            _figures(name, address, qos=qos, pack=pack, rounds=rounds, messages=messages or MESSAGES.get(pack, 4_000))
+            for qos, pack in settings
+        ]
 
 
 @contextmanager
@@ -83,10 +92,10 @@ def _broker(url: str | None) -> Iterator[tuple[str, str]]:
         yield "embedded", broker.url
 
 
-def _figures(name: str, url: str, *, qos: int, pack: int, rounds: int) -> Figures:
+def _figures(name: str, url: str, *, qos: int, pack: int, rounds: int, messages: int) -> Figures:
     pairs = [
         tuple(
-            _one(url, Topics(f"bench-{who}-{qos}-{pack}-{turn}"), who=who, qos=qos, pack=pack)
+            _one(url, Topics(f"bench-{who}-{qos}-{pack}-{turn}"), who=who, qos=qos, pack=pack, messages=messages)
             for who in ("bare", "hub")
         )
         for turn in range(rounds)
@@ -116,10 +125,9 @@ def reference_loop_s() -> float:
     return statistics.median(once() for _ in range(5))
 
 
-def _one(url: str, topics: Topics, *, who: str, qos: int, pack: int) -> Measured:
+def _one(url: str, topics: Topics, *, who: str, qos: int, pack: int, messages: int) -> Measured:
     """One measurement: a subscriber and a publisher, each in a process of its own."""
     context = multiprocessing.get_context("spawn")
-    messages = MESSAGES.get(pack, 4_000)
     ours, theirs = context.Pipe()
     answer, result = context.Pipe(duplex=False)
     arguments = {"messages": messages, "pack": pack, "qos": qos, "control": theirs}
