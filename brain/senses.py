@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,7 +53,8 @@ class CitySenses:
         yield found.message
         event = judge_burst(self._city, found.message, found.ranking, open_at=open_at, rules=self._rules)
         if event is not None:
-            yield event
+            loggers = tuple(int(device) for device in found.message.evidence)
+            yield msgspec.structs.replace(event, devices=event.devices or loggers)
 
     def _lamp(self, found: LampFinding) -> EventRaised:
         table = self._city.objects["lamp_feeder" if found.type == FEEDER_DARK else "pole"]
