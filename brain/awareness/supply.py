@@ -56,6 +56,7 @@ class SupplyRules:
     least_loss_m3_s: float
     model_error_ratio: float
     doubt_ratio: float
+    misfit_ratio: float
     fault_s: float
     still_s: float
     recovered_s: float
@@ -239,6 +240,7 @@ class SupplyWatch:
             ranking = self._rank_mean(meters)
             if (place := meter_to_blame(ranking, meters)) >= 0:
                 self.health.accuse(int(meters.signal[place]))
+            if place >= 0 or float(ranking.of_mains().misfit[0]) > self.rules.misfit_ratio:
                 strength = 0.0
         self.score = max(0.0, self.score + min(strength, self.rules.cap_sigma) - self.rules.allowance_sigma)
         if self.score == 0.0:
