@@ -125,7 +125,7 @@ def outcome_of(name: str, scenario: Scenario, city: City, story: Story, *, seed:
             published=published,
             stored=tally.stored,
             rejected=tally.rejected,
-            in_flight=in_flight,
+            in_flight=in_flight - story.platform.hub.queries.ahead(),
             received=tally.received,
             duplicate=tally.duplicate,
             unattributed=tally.unattributed,
