@@ -61,12 +61,13 @@ class Layout:
         matrix = coo_matrix((np.ones(len(a), np.int8), (a, b)), shape=(self.points, self.points))
         return np.asarray(connected_components(matrix, directed=False)[1], np.int32)
 
-    def cut_off(self, open_link: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """For each point whether no open way leads from any source to it."""
+    def cut_off(self, open_link: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Ints]:
+        """For each point whether no open way leads from any source to it, and one point of each piece cut off."""
         component = self.component(open_link)
         fed = np.zeros(int(component.max()) + 1, np.bool_)
         fed[component[self.sources]] = True
-        return ~fed[component]
+        piece, first = np.unique(component, return_index=True)
+        return ~fed[component], np.asarray(first[~fed[piece]], np.int64)
 
 
 def lay_out(water: WaterNetwork, broken: Sequence[int] = ()) -> Layout:

@@ -26,6 +26,9 @@ PUMP_DROP_M = 4.0
 OPENING = np.array([0.02, 0.05, 0.125, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
 VALVE_LOSS = np.array([3_800.0, 611.0, 97.8, 35.0, 10.0, 4.6, 2.06, 0.98, 0.44, 0.17, 0.06, 0.03])
 SHUT = 0.02
+#: An opening to the air that holds one point of each piece that is cut off [m3/s per square root of a metre]: with
+#: nothing to fix its level, the engine's equations have no solution there. What it gives is not counted.
+ANCHOR = 1e-4
 
 
 @dataclass(slots=True)
@@ -85,7 +88,7 @@ class Supply:
         self.opening: Floats = np.ones(len(water.valves))
         self.bursts: dict[int, Burst] = {}
         self.warnings = self.solutions = 0
-        self._ways: tuple[NDArray[np.bool_], Floats, NDArray[np.bool_]] | None = None
+        self._ways: tuple[NDArray[np.bool_], Floats, NDArray[np.bool_], Ints] | None = None
         self._layout = lay_out(water)
         self._pump_loss = np.zeros(len(self._layout.sources))
         self.engine = self._start_engine()
@@ -116,18 +119,19 @@ class Supply:
         layout, n = self._layout, self._nodes
         if self._ways is None:
             self._ways = self._links()
-        open_link, loss, cut_off = self._ways
+        open_link, loss, cut_off, anchors = self._ways
         demand, emitter = np.zeros(layout.points), np.zeros(layout.points)
         demand[:n], emitter[:n] = wanted.households + wanted.others, self._leaks
         for pipe, burst in self.bursts.items():
             emitter[layout.break_point(pipe)] = DISCHARGE * burst.hole_m2 * (2 * GRAVITY_M_S2) ** 0.5
         demand[cut_off], emitter[cut_off] = 0.0, 0.0
+        emitter[anchors] = ANCHOR
         self.engine.set_open(open_link)
         self.engine.set_minor_loss(loss)
         self.engine.set_demand(demand)
-        head, emitter = self._settle(emitter)
+        head, emitter = self._settle(emitter, cut_off)
         pressure = np.where(cut_off, 0.0, head - layout.elevation_m)
-        leaking = emitter * np.sqrt(np.maximum(pressure, 0.0))
+        leaking = np.where(cut_off, 0.0, emitter * np.sqrt(np.maximum(pressure, 0.0)))
         for pipe, burst in self.bursts.items():
             burst.leak_m3_s = float(leaking[layout.break_point(pipe)])
         ratio = np.where(cut_off, 0.0, served_ratio(pressure))[:n]
@@ -170,7 +174,7 @@ class Supply:
         diameter, length = np.asarray(columns["diameter_m"])[pipes], np.asarray(columns["length_m"])[pipes]
         return float((np.pi / 4 * diameter**2 * length).sum())
 
-    def _settle(self, emitter: Floats) -> tuple[Floats, Floats]:
+    def _settle(self, emitter: Floats, cut_off: NDArray[np.bool_]) -> tuple[Floats, Floats]:
         """Heads; a leak at which the pressure falls under the air's is closed, as the engine would let it suck."""
         for _ in range(3):
             self.engine.set_emitter(emitter)
@@ -178,19 +182,19 @@ class Supply:
             head = self.engine.solve()
             self.warnings += self.engine.warned - before
             self.solutions += 1
-            sucking = (emitter > 0) & (head < self._layout.elevation_m)
+            sucking = (emitter > 0) & (head < self._layout.elevation_m) & ~cut_off
             if not sucking.any():
                 break
             emitter = np.where(sucking, 0.0, emitter)
         return head, emitter
 
-    def _links(self) -> tuple[NDArray[np.bool_], Floats, NDArray[np.bool_]]:
-        """Which links are open, the loss coefficient of the valves on each, and which points are cut off."""
+    def _links(self) -> tuple[NDArray[np.bool_], Floats, NDArray[np.bool_], Ints]:
+        """Which links are open, the loss of the valves on each, which points are cut off, one of each such piece."""
         link, count = self._layout.valve_link, len(self._layout.a)
         open_link = np.asarray(np.bincount(link, weights=self.opening < SHUT, minlength=count) == 0, np.bool_)
         loss = np.exp(np.interp(self.opening, OPENING, np.log(VALVE_LOSS)))
         total = np.asarray(np.bincount(link, weights=loss, minlength=count), np.float64)
-        return open_link, total, self._layout.cut_off(open_link)
+        return open_link, total, *self._layout.cut_off(open_link)
 
     def _start_engine(self) -> Engine:
         head = np.asarray(self._water.nodes.columns["head_m"], np.float64)
