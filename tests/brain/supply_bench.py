@@ -7,6 +7,7 @@ faults, quick enough for many seeds.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +21,13 @@ from brain.awareness.supply import SupplyRules, SupplyWatch
 from brain.awareness.zones import ZoneRules
 from brain.parameter import bind
 from datahub.contract.city import Division, WaterNetwork
-from datahub.contract.clock import DAY_MS, HOUR_MS, MINUTE_MS, from_datetime, of_day
+from datahub.contract.clock import CITY_ZONE, DAY_MS, HOUR_MS, MINUTE_MS, from_datetime, of_day
 from datahub.contract.observations import Floats, Ints
 from datahub.contract.units import PASCAL_PER_METRE
 from scenarios.survey.network import PlantSpec, lay_network
 from sensors.chance import Seeds
 
-START = from_datetime(__import__("datetime").datetime(2025, 6, 9))
+START = from_datetime(datetime(2025, 6, 9, tzinfo=CITY_ZONE))
 SHAPE = np.array([4, 4, 4, 4, 4, 5, 9, 14, 14, 13, 12, 12, 12, 9, 9, 9, 10, 12, 13, 15, 15, 15, 12, 7]) / 10.4
 
 

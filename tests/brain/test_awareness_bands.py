@@ -11,10 +11,10 @@ from brain.awareness.bands import BandRules, Bands
 from brain.awareness.habit import Habit
 from brain.awareness.loggers import Windows, medians
 from brain.parameter import bind
-from datahub.contract.clock import DAY_MS, HOUR_MS, MINUTE_MS, from_datetime, of_day
+from datahub.contract.clock import CITY_ZONE, DAY_MS, HOUR_MS, MINUTE_MS, from_datetime, of_day
 from sensors.chance import Seeds
 
-MONDAY = from_datetime(datetime(2025, 6, 9))
+MONDAY = from_datetime(datetime(2025, 6, 9, tzinfo=CITY_ZONE))
 QUARTER = 15 * MINUTE_MS
 
 

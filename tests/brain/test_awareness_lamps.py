@@ -19,10 +19,13 @@ from brain.awareness.lamps import (
     Poles,
 )
 from brain.parameter import bind
-from datahub.contract.clock import HOUR_MS, MINUTE_MS, from_datetime
+from datahub.contract.clock import CITY_ZONE, HOUR_MS, MINUTE_MS, from_datetime
 from sensors.chance import Seeds
 
-NIGHT, NOON = from_datetime(datetime(2025, 6, 9, 22)), from_datetime(datetime(2025, 6, 9, 12))
+NIGHT, NOON = (
+    from_datetime(datetime(2025, 6, 9, 22, tzinfo=CITY_ZONE)),
+    from_datetime(datetime(2025, 6, 9, 12, tzinfo=CITY_ZONE)),
+)
 FEEDERS, PER = 4, 25
 N = FEEDERS * PER
 
@@ -135,7 +138,10 @@ def test_what_is_remembered_survives_a_restart() -> None:
 
 def test_the_sun_of_zhuhai_rises_and_sets_when_the_almanac_says() -> None:
     # Zhuhai (113.58 E, 22.27 N), solstice 2025-06-21: sunrise 05:41, sunset 19:13 local (upper limb, -0.833 deg).
-    rise, fall = from_datetime(datetime(2025, 6, 21, 5, 41)), from_datetime(datetime(2025, 6, 21, 19, 13))
+    rise, fall = (
+        from_datetime(datetime(2025, 6, 21, 5, 41, tzinfo=CITY_ZONE)),
+        from_datetime(datetime(2025, 6, 21, 19, 13, tzinfo=CITY_ZONE)),
+    )
     for t in (rise, fall):
         assert abs(elevation_deg(t, lon=113.58, lat=22.27) + 0.833) < 0.8
-    assert elevation_deg(from_datetime(datetime(2025, 6, 21, 12, 27)), lon=113.58, lat=22.27) > 88
+    assert elevation_deg(from_datetime(datetime(2025, 6, 21, 12, 27, tzinfo=CITY_ZONE)), lon=113.58, lat=22.27) > 88

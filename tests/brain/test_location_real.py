@@ -11,13 +11,13 @@ from brain.algorithms.network import distance_m
 from brain.awareness.supply import SupplyAnomaly
 from brain.events.judging import BURST, BurstRules, dismiss_burst, judge_burst
 from brain.parameter import bind
-from datahub.contract.clock import DAY_MS, MINUTE_MS, from_datetime
+from datahub.contract.clock import CITY_ZONE, DAY_MS, MINUTE_MS, from_datetime
 from datahub.contract.codes import Certainty
 from scenarios.survey.city import load_city
 from sensors.chance import Seeds
 from sensors.world.water import Water
 
-START = from_datetime(datetime(2025, 6, 9))
+START = from_datetime(datetime(2025, 6, 9, tzinfo=CITY_ZONE))
 
 
 def test_bursts_of_the_harbour_are_found_placed_and_judged_once() -> None:
