@@ -54,6 +54,7 @@ def assemble(
     directory: Path | None,
     run: str = "",
     start: int | None = None,
+    watched: bool = False,
 ) -> Platform:
     """The platform of a city.
 
@@ -61,6 +62,7 @@ def assemble(
         directory: where its databases lie; None keeps everything in memory.
         run: run id of a virtual run, empty live.
         start: city time at the beginning [ms], if known.
+        watched: somebody looks at the brain's situation, so it is made at the end of each tick.
     """
     hub = Hub(city.name, city.adcode, directory, bus, run=run, start=start)
     brain = Brain(
@@ -70,5 +72,6 @@ def assemble(
         connectors=connectors_of(city),
         exchange=exchange,
         store=hub.store,
+        watched=watched,
     )
     return Platform(hub=hub, brain=brain, bus=bus, run=run)

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from brain.console.door import open_door
+from brain.console.site import mount
 from datahub.api.app import attach
+from datahub.contract.city import City
 from datahub.contract.clock import elapsed_s, wall_ms
 from datahub.contract.errors import UsageError
 from datahub.contract.topics import Topics
@@ -40,9 +43,9 @@ def run_city(
     settings.data.mkdir(parents=True, exist_ok=True)
     bus = MqttCityBus(settings.mqtt, Topics(place.name))
     exchange = HttpExchange({code: f"{stubs}/{code}" for code in place.departments})
-    platform = assemble(place, bus, exchange, directory=settings.data)
+    platform = assemble(place, bus, exchange, directory=settings.data, watched=True)
     try:
-        with Server(_site(platform, settings), host=settings.host, port=settings.port) as server:
+        with Server(_site(platform, settings, place), host=settings.host, port=settings.port) as server:
             _say({"city": "up", "url": server.url})
             _live(platform, stop)
     finally:
@@ -62,11 +65,16 @@ def run_city(
     return 0
 
 
-def _site(platform: Platform, settings: Settings) -> FastAPI:
+def _site(platform: Platform, settings: Settings, city: City) -> FastAPI:
     """Everything that the platform serves: the API and the operations centre."""
     site = FastAPI(title="citybrain", docs_url=None, redoc_url=None)
     hub = platform.hub
     attach(site, hub.queries, hub.commands, token=settings.api_token.get_secret_value(), prefix="/api")
+    seats = open_door(settings.data, given={"operator": settings.seat_password.get_secret_value()})
+    for seat, password in seats.fresh.items():
+        sys.stderr.write(f"operations centre: seat '{seat}' has the password {password} (shown only this once)\n")
+    brain = platform.brain
+    mount(site, city=city, situation=lambda: brain.board.situation, order=brain.order, seats=seats)
     return site
 
 

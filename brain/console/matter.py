@@ -1,0 +1,136 @@
+"""Incidents: the list of what needs a person, and everything about the selected one."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from brain.console.actions import actions, reassignments
+from brain.console.look import Look
+from brain.console.shown import Json, Panel, fact
+from brain.views import IncidentView, Situation, StepView, TaskView, WarningView
+from datahub.contract.city import City
+
+ENDED: Final = 4
+"""Ended incidents that stay on the list."""
+
+_HIDDEN: Final = frozenset({"pipe", "communities", "lon", "lat", "failed"})
+"""Facts that are codes for machines."""
+
+
+def matters(situation: Situation, look: Look) -> Panel:
+    """The list: open ones as they come (worst first), then the last that ended."""
+    opened = [each for each in situation.incidents if not _ended(each)]
+    ended = [each for each in situation.incidents if _ended(each)]
+    ended = sorted(ended, key=lambda each: (-max(each.closed, each.raised), each.id))[:ENDED]
+    return {
+        "open": [each.id for each in opened],
+        "ended": [each.id for each in ended],
+        "by": {each.id: _line(each, look) for each in (*opened, *ended)},
+    }
+
+
+def _ended(incident: IncidentView) -> bool:
+    return bool(incident.closed) or incident.stage in ("closed", "dismissed")
+
+
+def _line(each: IncidentView, look: Look) -> Panel:
+    return {
+        "name": look.words.of(each.name),
+        "where": look.words.of(each.where),
+        "level": each.level,
+        "stage": each.stage,
+        "raised": each.raised,
+        "closed": each.closed,
+        "deadline": each.next_deadline,
+        "people": each.people if each.confirmed else 0,
+    }
+
+
+def matter(situation: Situation, look: Look, city: City) -> Panel:
+    """The selected incident: head, evidence, plan, crews, orders, record. Empty if none is selected."""
+    chosen = look.selected(situation)
+    if chosen is None:
+        return {}
+    tasks = {task.id: task for task in situation.tasks if task.event == chosen.id}
+    crews = {crew.code: look.words.of(crew.name) for crew in situation.crews}
+    return {
+        **_line(chosen, look),
+        "id": chosen.id,
+        "confirmed": chosen.confirmed,
+        "activated": chosen.activated,
+        "communities": len(chosen.area) if chosen.confirmed else 0,
+        "candidates": 0 if chosen.confirmed else len(chosen.candidates),
+        "facts": _facts(chosen.facts, "fact", look),
+        "reasons": [reason_of(reason, look) for reason in chosen.reasons],
+        "steps": [_step(step, look) for step in chosen.steps],
+        "tasks": {each.id: _task(each, look, crews) for each in tasks.values()},
+        "warnings": [_warning(each, look) for each in situation.warnings if each.event == chosen.id],
+        "actions": actions(chosen, look),
+        "assign": reassignments(tuple(tasks.values()), situation.crews, city, look),
+        "record": _facts(chosen.record, "record", look, unknown=False),
+    }
+
+
+def _facts(facts: tuple[tuple[str, float | str], ...], section: str, look: Look, *, unknown: bool = True) -> Json:
+    """Facts in the order of the words; what a person wrote and no word is known for comes last, as it is."""
+    given = dict(facts)
+    keys = [key.partition(".")[2] for key in look.words.said if key.startswith(f"{section}.")]
+    shown: list[Json] = [
+        [look.words(f"{section}.{key}"), fact(f"{section}.{key}", given[key], look.words)]
+        for key in keys
+        if key in given
+    ]
+    if unknown:
+        shown += [[key, value] for key, value in facts if isinstance(value, str) and key not in {*keys, *_HIDDEN}]
+    return shown
+
+
+def reason_of(reason: str, look: Look) -> str:
+    """A criterion in words: 'people_without_water at least 5000 (6120)' with the fact's own name."""
+    if look.lang == "zh":
+        reason = reason.replace("no graver criterion is met", "未达更高级别标准").replace(" at least ", " ≥ ")
+        reason = reason.replace("set by ", "席位调整：")
+    return re.sub(r"\b[a-z]+(?:_[a-z0-9]+)+\b", lambda found: look.words(f"fact.{found[0]}"), reason)
+
+
+def _step(step: StepView, look: Look) -> Panel:
+    return {
+        "id": step.id,
+        "name": look.words.of(step.name),
+        "owner": look.words.of(step.owner),
+        "phase": step.phase,
+        "stage": step.stage,
+        "round": step.round,
+        "opened": step.opened,
+        "deadline": step.deadline,
+        "done": step.done,
+        "overdue": step.overdue and step.stage == "open",
+        "tasks": list(step.tasks),
+    }
+
+
+def _task(task: TaskView, look: Look, crews: dict[str, str]) -> Panel:
+    return {
+        "name": look.words.of(task.name),
+        "crew": crews.get(task.crew, task.crew),
+        "code": task.crew,
+        "department": look.words.of(task.department),
+        "stage": task.stage,
+        "attempt": task.attempt,
+        "eta": task.eta,
+        "arrived": task.arrived,
+        "finished": task.finished,
+        "deadline": task.deadline,
+    }
+
+
+def _warning(each: WarningView, look: Look) -> Panel:
+    return {
+        "channel": look.words(f"warning.{each.channel}"),
+        "text": look.words.of(each.text),
+        "people": each.people,
+        "sent": each.sent,
+        "delivered": each.delivered,
+        "issued": each.issued,
+    }

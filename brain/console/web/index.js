@@ -1,0 +1,31 @@
+// What the page is made of.
+import Head from "./head.js";
+import Alert from "./alert.js";
+import Vitals from "./vitals.js";
+import Chart from "./chart.js";
+import Map from "./map.js";
+import Person from "./person.js";
+import Matter from "./matter.js";
+import Loop from "./loop.js";
+import Dialog from "./dialog.js";
+import Told from "./told.js";
+import { Level, Spark } from "./marks.js";
+
+Vitals.components = { "cb-spark": Spark, "cb-chart": Chart, "cb-level": Level };
+Person.components = { "cb-level": Level, "cb-matter": Matter };
+Matter.components = { "cb-level": Level };
+Loop.components = { "cb-level": Level };
+Head.components = { "cb-level": Level };
+
+export const parts = {
+  "cb-head": Head,
+  "cb-alert": Alert,
+  "cb-vitals": Vitals,
+  "cb-map": Map,
+  "cb-person": Person,
+  "cb-loop": Loop,
+  "cb-dialog": Dialog,
+  "cb-told": Told,
+};
+export { newState, merge, speaker, deepLink } from "./state.js";
+export { keys } from "./keys.js";
