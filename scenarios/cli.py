@@ -128,7 +128,7 @@ def demo(
     minutes: Annotated[float, typer.Option(help="How long the story should take [min].", min=0.5)] = 6.0,
 ) -> None:
     """Show the flagship scenario live: broker, field, hub, brain, vendors' stubs and operations centre."""
-    from scenarios.live.supervisor import demonstrate
+    from scenarios.live.demo import demonstrate
 
     raise typer.Exit(demonstrate(city=city, port=port, leave=leave, minutes=minutes))
 
@@ -146,9 +146,11 @@ def up(
     """Run the whole platform live until Ctrl-C."""
     from scenarios.live.supervisor import bring_up
 
-    raise typer.Exit(
-        bring_up(city=city, scenario=scenario, seed=seed, speed=speed, port=port, mqtt=mqtt, settings=settings or [])
+    ledger = bring_up(
+        city=city, scenario=scenario, seed=seed, speed=speed, port=port, mqtt=mqtt, settings=settings or []
     )
+    typer.echo(str(ledger))
+    raise typer.Exit(0 if ledger.closes else 1)
 
 
 @app.command()

@@ -21,7 +21,7 @@ from scenarios.declarations import overlay_of
 from scenarios.expect import judge
 from scenarios.judge import cases_of, incident_of, kpis_of, told, warnings_of
 from scenarios.outcome import LedgerTotals, Outcome, manifest
-from scenarios.report.report import write_report
+from scenarios.report.report import Source, write_report
 from scenarios.scenario import Scenario
 from scenarios.settings import load as load_settings
 from scenarios.simulation import Story
@@ -54,9 +54,10 @@ def run_scenario(
     def conclude(story: Story) -> None:
         nonlocal outcome
         outcome = outcome_of(name, scenario, place, story, seed=seed, bus=bus)
-        write_report(folder / "report.html", outcome, scenario, place, story)
+        source = Source(story.said, story.platform.hub.queries, story.outside.begins, int(story.outside.env.now))
+        write_report(folder / "report.html", outcome, scenario, place, source)
 
-    with Transcript.at(folder / "transcript.jsonl") as transcript, _progress(quiet=json) as progress:
+    with Transcript.at(folder / "transcript.jsonl") as transcript, progress_bar(quiet=json) as progress:
         simulation.simulate(
             scenario,
             place,
@@ -144,7 +145,7 @@ def outcome_of(name: str, scenario: Scenario, city: City, story: Story, *, seed:
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[simulation.Progress]:
+def progress_bar(*, quiet: bool) -> Iterator[simulation.Progress]:
     """A progress bar with the city's clock, where a person is looking."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:

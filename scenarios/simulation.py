@@ -76,7 +76,7 @@ def simulate(
             outside.begin()
             since = elapsed_s()
             for t in range(start + QUANTUM_MS, ends + 1, QUANTUM_MS):
-                said = _quantum(outside, platform, t)
+                said = quantum(outside, platform, t)
                 story.truth.look()
                 if t > begins:
                     _write(story, said, t)
@@ -89,10 +89,10 @@ def simulate(
             platform.close()
 
 
-def _quantum(outside: Outside, platform: Platform, t: int) -> list[Message]:
+def quantum(outside: Outside, platform: Platform, t: int) -> list[Message]:
     """One turn of each side, up to city time ``t`` [ms]."""
     outside.field.run_to(t)
-    outside.field.end_quantum(t)
+    outside.field.endquantum(t)
     _until(lambda wait_s: platform.hub.intake(wait_s=wait_s, now=t), t, who="the field")
     said = platform.quantum(t)
     _until(lambda wait_s: max(outside.field.receive(wait_s=wait_s), key=lambda m: m.t, default=None), t, who="the city")

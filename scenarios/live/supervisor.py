@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +18,7 @@ import typer
 from datahub.contract.errors import OutsideError
 from datahub.transport.broker import EmbeddedBroker, free_port
 from scenarios.live.stopping import Stop
+from scenarios.outcome import LedgerTotals
 from scenarios.settings import load as load_settings
 
 START_S = 120.0
@@ -25,6 +26,38 @@ START_S = 120.0
 
 END_S = 40.0
 """How long a process may take to end cleanly before it is ended [s]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Readings of a live run, counted at both ends of the wire."""
+
+    published: int
+    in_flight: int
+    ahead: int
+    stored: int
+    rejected: int
+    received: int
+    duplicate: int
+    unattributed: int
+
+    def totals(self, by_reason: Mapping[str, int]) -> LedgerTotals:
+        """The outcome's form; a reading that is stored but not yet acknowledged is no longer in flight."""
+        return LedgerTotals(
+            published=self.published,
+            stored=self.stored,
+            rejected=self.rejected,
+            in_flight=self.in_flight - self.ahead,
+            received=self.received,
+            duplicate=self.duplicate,
+            unattributed=self.unattributed,
+            by_reason=dict(sorted(by_reason.items())),
+        )
+
+    @property
+    def closes(self) -> bool:
+        """Whether both equations hold."""
+        return self.totals({}).closes
 
 
 @dataclass(slots=True)
@@ -128,7 +161,7 @@ def bring_up(
     data: Path | None = None,
     minutes: float | None = None,
     leave: bool = False,
-) -> int:
+) -> Ledger:
     """Run broker, field and city until Ctrl-C, or until the scenario ends if ``leave``."""
     chosen = load_settings(city=city, port=port, mqtt=mqtt, data=data)
     stop, stubs = Stop(), free_port()
@@ -165,23 +198,18 @@ def _watch(town: Child, outside: Child, *, stop: Stop, leave: bool) -> None:
             stop.wait(0.5)
 
 
-def _account(outside: Child, town: Child) -> int:
-    """Hold both sides' last words against each other: the ledger of the live run."""
-    field_said = next((line for line in outside.said if line.get("field") == "down"), {})
-    city_said = next((line for line in town.said if line.get("city") == "down"), {})
-    if not field_said or not city_said:
-        typer.echo("no ledger: a process did not end cleanly", err=True)
-        return 3
-    published, in_flight = int(str(field_said["published"])), int(str(field_said["in_flight"]))
-    numbers = {
-        name: int(str(city_said[name])) for name in ("stored", "rejected", "received", "duplicate", "unattributed")
-    }
-    gap = published - numbers["stored"] - numbers["rejected"] - in_flight
-    door = numbers["received"] - sum(numbers[name] for name in ("stored", "rejected", "duplicate", "unattributed"))
-    typer.echo(
-        json.dumps({"published": published, "in_flight": in_flight, **numbers, "closes": gap == 0 and door == 0})
-    )
-    return 0 if gap == 0 and door == 0 else 1
+def _account(outside: Child, town: Child) -> Ledger:
+    """Hold both sides' last words against each other.
+
+    Raises:
+        OutsideError: if a process did not end cleanly.
+    """
+    field_said = next((line for line in outside.said if line.get("field") == "down"), None)
+    city_said = next((line for line in town.said if line.get("city") == "down"), None)
+    if field_said is None or city_said is None:
+        raise OutsideError("there is no ledger, because a process did not end cleanly; see what it printed above")
+    both = {**field_said, **city_said}
+    return Ledger(**{each.name: int(str(both[each.name])) for each in fields(Ledger)})
 
 
 def _scale(settings: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ import io
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -29,7 +30,7 @@ LEVEL = {1: "#c62f36", 2: "#d9731a", 3: "#b88a00", 4: "#2777c4"}
 LEVELS = ("I", "II", "III", "IV")
 MARK = {1: "s", 2: "D", 3: "^", 4: "o"}
 
-_STYLE = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "citybrain",
     "font.family": ["Noto Sans SC", "Noto Sans CJK SC", "Source Han Sans SC", "DejaVu Sans", "sans-serif"],
@@ -82,8 +83,8 @@ def map_of(city: City, incidents: Sequence[IncidentOutcome], *, dry: Mapping[str
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(7.2, 5.6))
         axes = figure.add_subplot()
-        for level, width, colour in (("district", 0.9, SECOND), ("street", 0.35, LINE)):
-            rings = [ring for division in city.of_level(level) for ring in division.rings]
+        for rank, width, colour in (("district", 0.9, SECOND), ("street", 0.35, LINE)):
+            rings = [ring for division in city.of_level(rank) for ring in division.rings]
             axes.add_collection(LineCollection(rings, linewidths=width, colors=colour, zorder=2))
         _trunk_mains(axes, city)
         for incident in incidents:
