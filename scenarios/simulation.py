@@ -92,7 +92,7 @@ def simulate(
 def quantum(outside: Outside, platform: Platform, t: int) -> list[Message]:
     """One turn of each side, up to city time ``t`` [ms]."""
     outside.field.run_to(t)
-    outside.field.endquantum(t)
+    outside.field.end_quantum(t)
     _until(lambda wait_s: platform.hub.intake(wait_s=wait_s, now=t), t, who="the field")
     said = platform.quantum(t)
     _until(lambda wait_s: max(outside.field.receive(wait_s=wait_s), key=lambda m: m.t, default=None), t, who="the city")

@@ -50,11 +50,12 @@ def run_city(
             _live(platform, stop)
     finally:
         exchange.close()
-        tally = platform.hub.queries.ledger()
+        tally, ahead = platform.hub.queries.ledger(), platform.hub.queries.ahead()
         platform.close()
         _say(
             {
                 "city": "down",
+                "ahead": ahead,
                 "stored": tally.stored,
                 "rejected": tally.rejected,
                 "received": tally.received,
