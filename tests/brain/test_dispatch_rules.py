@@ -46,6 +46,7 @@ def test_the_nearest_able_free_crew_is_sent() -> None:
 
 def test_one_that_was_silent_or_had_it_before_goes_last_but_goes() -> None:
     assert pick(crew("a", 113.5, silent=1), crew("b", 113.6)) == "b"
+    assert pick(crew("a", 113.5, silent=1), crew("b", 113.6), busy=("b",)) is None
     assert pick(crew("a", 113.5), crew("b", 113.6), tried=("a",)) == "b"
     assert pick(crew("a", 113.5, silent=1), tried=("a",)) == "a"
 
