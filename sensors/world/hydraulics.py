@@ -31,6 +31,7 @@ LEAST_M, FULL_M = 3.5, 14.0
 LITRES = 1_000.0
 _FIRST_ERROR = 100
 _FRESH_FLOWS = 10
+_LINK = 1_000
 
 
 # WNTR carries no types
@@ -39,7 +40,7 @@ _Toolkit: Any = wntr.epanet.toolkit.ENepanet
 _Model: Any = wntr.network.model.WaterNetworkModel
 
 
-class EngineFailed(OutsideError):  # noqa: N818 - an event, like the project's other errors
+class EngineFailed(OutsideError):
     """EPANET refused the network or a step."""
 
 
@@ -157,14 +158,23 @@ class Engine:
         seconds = ctypes.c_long()
         code = self._library.EN_runH(self._project, ctypes.byref(seconds))
         if code >= _FIRST_ERROR:
-            # flows of the step before can be a start from which no solution is found: begin once more from scratch
-            self._library.EN_initH(self._project, _FRESH_FLOWS)
+            self.begin_again()
             code = self._library.EN_runH(self._project, ctypes.byref(seconds))
         if code >= _FIRST_ERROR:
             raise EngineFailed(f"EPANET ended a step with error {code}; see the EPANET 2.2 error codes")
         if code:
             self.warnings[code] = self.warnings.get(code, 0) + 1
         return self._head.read(self._short.EN_getnodevalue, self._project, EN.HEAD)
+
+    def begin_again(self) -> None:
+        """Forget the flows of the step before: from them the solver may be led nowhere.
+
+        That opens every link (``EN_initH`` resets status, not emitters), so what is shut is shut again.
+        """
+        self._library.EN_initH(self._project, _FRESH_FLOWS)
+        status = self._set.pop(_LINK + int(EN.STATUS), None)
+        if status is not None:
+            self._set_links(EN.STATUS, status)
 
     def flow_m3_s(self) -> Floats:
         """Flow of each link in the last solution [m3/s], from its end a to its end b."""
@@ -189,7 +199,7 @@ class Engine:
         self._set_column(self._short.EN_setlinkvalue, self._links, what, values)
 
     def _set_column(self, function: Any, index: list[int], what: EN, values: Floats) -> None:
-        key = int(what) + (1_000 if index is self._links else 0)
+        key = int(what) + (_LINK if index is self._links else 0)
         before = self._set.get(key)
         changed = np.arange(len(values)) if before is None else np.flatnonzero(before != values)
         project, code, number = self._project, int(what), ctypes.c_double

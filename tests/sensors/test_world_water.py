@@ -216,6 +216,19 @@ def test_a_second_hole_and_a_second_burst_add_to_the_first() -> None:
     assert list(room.bursts) == [pipe, other]
 
 
+def test_a_solver_that_begins_again_still_knows_what_is_shut() -> None:
+    room, pipe = water(at=EVENING), main(valves=2)
+    flowing = abs(float(room.flow_m3_s(np.array([pipe]))[0]))
+    room.set_valve(int(np.flatnonzero(np.asarray(VALVES["pipe"]) == pipe)[0]), 0.0)
+    before = room.flow_m3_s(np.arange(M))
+    engine = room._supply.engine
+    engine.begin_again()
+    engine.solve()
+    assert flowing > 0.01
+    assert engine.flow_m3_s()[pipe] == pytest.approx(0, abs=1e-6)
+    assert engine.flow_m3_s() == pytest.approx(before, abs=1e-4)
+
+
 def test_same_seed_same_water_and_another_seed_another() -> None:
     def story(seed: int) -> bytes:
         room = water(seed, at=EVENING)
