@@ -68,9 +68,10 @@ def choose(
 ) -> Choice | None:
     """The crew for a task, or None while every able crew is busy. Ties go by code.
 
-    ``crews`` are those of the department. One that had the task before is taken only if no other is free, one that owes an
-    answer only if all do. A department none of whose crews has the skill is left to choose itself. ``system`` is the supply system
-    of the place: no road leads from one to another, so crews come over the sea only where none is at home.
+    ``crews`` are those of the department. One that had the task before is taken only if no other is free, one that
+    owes an answer only if all do. A department none of whose crews has the skill is left to choose itself. ``system``
+    is the supply system of the place: no road leads from one to another, so crews come over the sea only where none
+    is at home.
     """
     able = [crew for crew in crews if duty in crew.skills]
     if not able:
