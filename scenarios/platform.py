@@ -37,6 +37,7 @@ class Platform:
 
     def close(self) -> None:
         """Keep everything and let go."""
+        self.brain.close()
         self.hub.close()
 
 

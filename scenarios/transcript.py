@@ -33,7 +33,7 @@ class Transcript:
 
     def observations(self, *, t: int, stored: int, digest: str) -> None:
         """Once an hour: how many observations are stored so far, and the hash of all of them."""
-        self._line({"at": to_local(t), "type": "ObservationsStored", "t": t, "stored": stored, "sha256": digest})
+        self._line({"at": to_local(t), "message": "ObservationsStored", "t": t, "stored": stored, "sha256": digest})
 
     @property
     def digest(self) -> str:
