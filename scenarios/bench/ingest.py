@@ -28,6 +28,7 @@ from datahub.hub import Hub
 from datahub.transport.broker import EmbeddedBroker
 from datahub.transport.mqtt import MqttCityBus, MqttFieldBus, bare_subscriber
 from scenarios.bench.load import CREDIT, T0, births, publish
+from scenarios.bench.reference import reference_loop_s
 
 ROUNDS: Final = 5
 SILENCE_S: Final = 20.0
@@ -112,17 +113,6 @@ def _figures(name: str, url: str, *, qos: int, pack: int, rounds: int, messages:
         rounds=rounds,
         reference_loop_s=round(reference_loop_s(), 4),
     )
-
-
-def reference_loop_s() -> float:
-    """What a fixed piece of Python takes on this machine now [s], so that absolute figures can be compared."""
-
-    def once() -> float:
-        since = elapsed_s()
-        sum(i * i for i in range(1_000_000))
-        return elapsed_s() - since
-
-    return statistics.median(once() for _ in range(5))
 
 
 def _one(url: str, topics: Topics, *, who: str, qos: int, pack: int, messages: int) -> Measured:
