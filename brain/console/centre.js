@@ -3,7 +3,7 @@ import { parts, newState, merge, speaker, keys, deepLink } from "citybrain-conso
 
 export default {
   components: parts,
-  props: { first: Object, land: String, resourcePath: String },
+  props: { first: Object, land: String, hub: String, resourcePath: String },
   emits: ["say"],
   template: `
   <div class="cb" :class="{ war: !!s.matter.id, lost: lost }" :data-theme="theme">
@@ -11,7 +11,7 @@ export default {
     <cb-alert :s="s" :w="w" :lost="lost" :since="lostAt" />
     <main class="cb-main">
       <cb-vitals :s="s" :w="w" :theme="theme" @say="say" />
-      <cb-map :s="s" :w="w" :land="land" :theme="theme" :resources="resourcePath" @say="say" ref="map" />
+      <cb-map :s="s" :w="w" :land="land" :theme="theme" :resources="resourcePath" :hub="hub" @say="say" ref="map" />
       <cb-person :s="s" :w="w" @say="say" @dialog="dialog = $event" @go="go" />
     </main>
     <cb-loop :s="s" :w="w" @say="say" />

@@ -58,14 +58,19 @@ class Land:
         return gzip.compress(msgspec.json.encode(self.document), compresslevel=6, mtime=0)
 
     def _view(self) -> Json:
-        """Corners [lat, lon] around where nearly all people live: far islets do not make the city small."""
-        places = self._middles
-        if not len(places):
+        """Corners [lat, lon] around the communities of nearly all people: far islets do not make the city small."""
+        divisions = [self.city.divisions[code] for code in self.city.communities]
+        if not divisions:
             return []
-        people = [self.city.divisions[code].population for code in self.city.communities]
-        weight = np.maximum(np.array(people, np.float64), 1.0)
-        corners = [_quantiles(places[:, axis], weight) for axis in (1, 0)]
-        return [[corners[0][0], corners[1][0]], [corners[0][1], corners[1][1]]]
+        weight = np.maximum(np.array([each.population for each in divisions], np.float64), 1.0)
+        inside = np.ones(len(divisions), np.bool_)
+        for axis in (0, 1):
+            low, high = _quantiles(self._middles[:, axis], weight)
+            inside &= (self._middles[:, axis] >= low) & (self._middles[:, axis] <= high)
+        rings = [ring for each, is_in in zip(divisions, inside, strict=True) if is_in for ring in each.rings]
+        points = np.concatenate(rings) if rings else self._middles
+        (west, south), (east, north) = np.round([points.min(axis=0), points.max(axis=0)], _DECIMALS).tolist()
+        return [[south, west], [north, east]]
 
     def near(self, lon: float, lat: float) -> Division | None:
         """The community around a place: the one whose middle is nearest."""
@@ -95,7 +100,7 @@ def _quantiles(value: Floats, weight: Floats) -> tuple[float, float]:
     order = np.argsort(value, kind="stable")
     share = np.cumsum(weight[order]) / weight.sum()
     low, high = (value[order][min(int(np.searchsorted(share, at)), len(value) - 1)] for at in (0.005, 0.995))
-    return round(float(low), _DECIMALS), round(float(high), _DECIMALS)
+    return float(low), float(high)
 
 
 def _points(ring: NDArray[np.float64]) -> Json:

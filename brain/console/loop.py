@@ -42,6 +42,14 @@ def loop(situation: Situation, look: Look) -> Panel:
     return {"id": incident.id, "name": look.words.of(incident.name), "level": incident.level, "parts": shown}
 
 
+def _trigger(incident: IncidentView, look: Look) -> str:
+    """What gave it away: loggers, else citizens' calls."""
+    if incident.devices:
+        return look.words("loop.trigger_note", n=len(incident.devices))
+    calls = dict(incident.facts).get("calls_count", 0)
+    return look.words("loop.trigger_calls", n=int(calls)) if isinstance(calls, int | float) and calls else ""
+
+
 def parts_of(incident: IncidentView, tasks: list[TaskView], look: Look) -> tuple[Part, ...]:
     """When each part was reached."""
     words = look.words
@@ -55,7 +63,7 @@ def parts_of(incident: IncidentView, tasks: list[TaskView], look: Look) -> tuple
     departments = len({task.department for task in tasks})
     out = incident.stage == "dismissed"
     return (
-        Part("trigger", incident.raised, words("loop.trigger_note", n=len(incident.devices))),
+        Part("trigger", incident.raised, _trigger(incident, look)),
         Part(
             "linkage",
             incident.activated,

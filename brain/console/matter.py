@@ -91,6 +91,7 @@ def reason_of(reason: str, look: Look) -> str:
     if look.lang == "zh":
         reason = reason.replace("no graver criterion is met", "未达更高级别标准").replace(" at least ", " ≥ ")
         reason = reason.replace("set by ", "席位调整：")
+    reason = re.sub(r"\d{4,}", lambda found: f"{int(found[0]):,}", reason.replace(">=", "≥").replace("<=", "≤"))
     return re.sub(r"\b[a-z]+(?:_[a-z0-9]+)+\b", lambda found: look.words(f"fact.{found[0]}"), reason)
 
 

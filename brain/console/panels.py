@@ -16,6 +16,9 @@ LINES: Final = 80
 CASES: Final = 60
 """Open cases on the page; the rest is counted."""
 
+_DEVICES_OWN: Final = ("AlarmRaised", "AlarmCleared")
+"""Messages about a device's own health: a matter of its owner, counted among the devices, not told in the ticker."""
+
 _LIVE: Final = ("flow_m3_s", "pressure_pa", "lamp_power_w")
 """Properties whose newest reading says how old the picture is."""
 
@@ -63,8 +66,9 @@ def _basis(sign: Vital, look: Look) -> str:
 def ticker(situation: Situation, look: Look) -> Panel:
     """The last messages, newest first."""
     seen: Counter[int] = Counter()
+    told = [line for line in situation.ticker if line.kind not in _DEVICES_OWN]
     lines: Panel = {}
-    for line in situation.ticker:
+    for line in told:
         seen[line.t] += 1
         text = look.words.of(line.text)
         lines[f"{line.t}-{seen[line.t]}"] = {"t": line.t, "grade": line.grade, "text": text, "subject": line.subject}

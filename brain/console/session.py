@@ -41,9 +41,13 @@ class Session:
     _waiting: list[tuple[OrderGiven, int]] = field(default_factory=list)
 
     def first(self) -> Panel:
-        """Everything, for a page that opens."""
-        self._known = frozenset(each.id for each in self.room.situation().incidents)
-        self._shown = self._all(self.room.situation())
+        """Everything, for a page that opens; in war it opens on the gravest incident."""
+        situation = self.room.situation()
+        self._known = frozenset(each.id for each in situation.incidents)
+        opened = [each.id for each in situation.incidents if each.activated and not each.closed]
+        if opened and not self.look.incident:
+            self.look.incident = opened[0]
+        self._shown = self._all(situation)
         return self._shown
 
     def push(self) -> None:

@@ -43,10 +43,11 @@ _FAVICON: Final = (
 class Centre(Element, component="centre.js", esm={"citybrain-console": "web"}):
     """The page's one element; ``web/`` draws it."""
 
-    def __init__(self, panels: Panel, land: str) -> None:
+    def __init__(self, panels: Panel, *, land: str, hub: str) -> None:
         super().__init__()
         self.props["first"] = panels
         self.props["land"] = land
+        self.props["hub"] = hub
         self.add_resource(Path(nicegui.elements.leaflet.__file__).parent / "dist")
 
     def patch(self, patch: Panel) -> None:
@@ -61,6 +62,7 @@ def mount(
     situation: Callable[[], Situation],
     order: Callable[[OrderGiven], None],
     seats: Door,
+    hub: str = "",
 ) -> None:
     """Put the operations centre on an application, at ``/``. Routes that are there already keep their place.
 
@@ -69,6 +71,7 @@ def mount(
         situation: the situation as it is now; called often, from the server's thread.
         order: hands an order to the brain; called from the server's thread.
         seats: who may sign in.
+        hub: path of the hub's API on the same server, where the map asks for single devices; empty: it does not.
     """
     land = Land(city)
     room = Room(city, situation, order, seats, land)
@@ -83,7 +86,7 @@ def mount(
     @ui.page("/", title=f"{city.zh} · 城市大脑", language="zh-CN", dark=True)
     async def page(lang: str = "", incident: str = "") -> None:
         ui.add_css(style)
-        await _open(room, Look(lang=lang if lang in LANGUAGES else "zh", incident=incident), path)
+        await _open(room, Look(lang=lang if lang in LANGUAGES else "zh", incident=incident), land=path, hub=hub)
 
     ui.run_with(
         api,
@@ -96,10 +99,10 @@ def mount(
     )
 
 
-async def _open(room: Room, look: Look, land: str) -> None:
+async def _open(room: Room, look: Look, *, land: str, hub: str) -> None:
     """Make the page of one tab and keep it up to date."""
     session = Session(room, look, lambda patch: centre.patch(patch))
-    centre = Centre(session.first(), land)
+    centre = Centre(session.first(), land=land, hub=hub)
 
     async def hear(event: GenericEventArguments) -> None:
         said: Any = json_of(event.args)

@@ -75,7 +75,7 @@ def _site(platform: Platform, settings: Settings, city: City) -> FastAPI:
     for seat, password in seats.fresh.items():
         sys.stderr.write(f"operations centre: seat '{seat}' has the password {password} (shown only this once)\n")
     brain = platform.brain
-    mount(site, city=city, situation=lambda: brain.board.situation, order=brain.order, seats=seats)
+    mount(site, city=city, situation=lambda: brain.board.situation, order=brain.order, seats=seats, hub="/api")
     return site
 
 

@@ -69,9 +69,9 @@ export default {
       const low = Math.min(...values), high = Math.max(...values), room = (high - low || 1) * 0.12;
       const drawn = limit !== undefined && limit > low - 6 * room ? limit : undefined;
       const lines = (marks ?? []).filter((m) => m.t >= from).map((m) => ({
-        xAxis: m.t, lineStyle: { color: color("--text"), width: 1.5 }, label: { ...font, color: color("--text"), formatter: m.word, position: "insideEndTop", rotate: 0, distance: 2 },
+        xAxis: m.t, lineStyle: { color: color("--text"), width: 0.1 * rem }, label: { ...font, color: color("--text"), formatter: m.word, position: "insideEndTop", rotate: 0, distance: 2 },
       }));
-      if (drawn !== undefined) lines.push({ yAxis: drawn, lineStyle: { color: color("--iii"), type: "dashed" }, label: { ...font, formatter: `${this.w("curve.limit")} ${number(drawn)}`, position: "insideStartTop" } });
+      if (drawn !== undefined) lines.push({ yAxis: drawn, lineStyle: { color: color("--iii"), width: 0.08 * rem, type: "dashed" }, label: { ...font, formatter: `${this.w("curve.limit")} ${number(drawn)}`, position: "insideStartTop" } });
       return {
         animation: false,
         grid: { left: 3.6 * rem, right: 0.7 * rem, top: 1.3 * rem, bottom: 1.5 * rem },
@@ -81,7 +81,7 @@ export default {
           axisPointer: { lineStyle: { color: color("--second") } },
         },
         xAxis: { type: "time", min: from, max: now, axisLabel: { ...font, hideOverlap: true, formatter: (t) => (clock(t) === "00:00" ? shortDay(t) : clock(t)) }, axisLine: { lineStyle: { color: color("--line") } }, axisTick: { show: false }, splitNumber: 4 },
-        yAxis: { type: "value", name: unit, nameGap: 0.5 * rem, nameTextStyle: { ...font, align: "right" }, min: Math.min(low, drawn ?? low) - room, max: high + room, splitNumber: 3, axisLabel: { ...font, showMinLabel: false, showMaxLabel: false, formatter: (v) => number(v, high - low < 8 ? decimals : 0) }, splitLine: { lineStyle: { color: color("--line"), opacity: 0.6 } } },
+        yAxis: { type: "value", name: unit, nameGap: 0.5 * rem, nameTextStyle: { ...font, align: "right" }, min: low >= 0 ? Math.max(Math.min(low, drawn ?? low) - room, 0) : low - room, max: high + room, splitNumber: 3, axisLabel: { ...font, showMinLabel: false, showMaxLabel: false, formatter: (v) => number(v, high - low < 8 ? decimals : 0) }, splitLine: { lineStyle: { color: color("--line"), opacity: 0.6 } } },
         series: [
           { type: "line", stack: "band", data: inside.map((b) => [b[0], b[1]]), symbol: "none", lineStyle: { opacity: 0 }, silent: true },
           { type: "line", stack: "band", data: inside.map((b) => [b[0], b[2] - b[1]]), symbol: "none", lineStyle: { opacity: 0 }, areaStyle: { color: color("--normal"), opacity: 0.22 }, silent: true },

@@ -3,8 +3,8 @@ const NEAR = 15.5;
 const MOST = 1000;
 
 export class Devices {
-  constructor(L, map) {
-    Object.assign(this, { L, map });
+  constructor(L, map, hub) {
+    Object.assign(this, { L, map, hub, blind: !hub });
     map.createPane("devices").style.zIndex = 300;
     map.createPane("faults").style.zIndex = 310;
     this.ink = L.canvas({ pane: "devices", padding: 0.2 });
@@ -47,7 +47,7 @@ export class Devices {
       if (!abnormal) continue;
       const words = look.w("map.cell", { abnormal: abnormal.toLocaleString("en-US"), total: total.toLocaleString("en-US") });
       L.circleMarker(at, { pane: "devices", renderer: this.ink, radius: grow * (2.6 + 1.6 * Math.log10(1 + abnormal)), color: color("--second"), weight: 1.3, opacity: 0.85, fillOpacity: 0 })
-        .bindTooltip(document.createTextNode(words).cloneNode(), { className: "cb-tip", direction: "top" })
+        .bindTooltip(Object.assign(document.createElement("span"), { textContent: words }), { className: "cb-tip", direction: "top" })
         .addTo(this.layer);
     }
   }
@@ -55,7 +55,7 @@ export class Devices {
   // Single devices in view, by the hub's own door; where that is shut, cells stay.
   async ask() {
     const center = this.map.getCenter(), radius = Math.ceil(center.distanceTo(this.map.getBounds().getNorthEast()));
-    const url = `${window.path_prefix ?? ""}/api/devices?near=${center.lng.toFixed(5)},${center.lat.toFixed(5)},${radius}&limit=${MOST}`;
+    const url = `${window.path_prefix ?? ""}${this.hub}/devices?near=${center.lng.toFixed(5)},${center.lat.toFixed(5)},${radius}&limit=${MOST}`;
     this.asked = url;
     try {
       const answer = await fetch(url);

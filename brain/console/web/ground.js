@@ -2,7 +2,7 @@
 
 // Zoom from which each level of division has its outline and its names.
 const OUTLINE = { streets: 10.5, communities: 13.5 };
-const NAMES = { districts: [0, 13], streets: [11.5, 15], communities: [14, 99] };
+const NAMES = { districts: [0, 11.5], streets: [11.5, 15], communities: [14, 99] };
 const TAILS = [/社区居民委员会$/, /居民委员会$/, /村民委员会$/, /街道$/, / Community$/, / Subdistrict$/, / District$/];
 
 const label = (text, kind) => Object.assign(document.createElement("span"), { textContent: text, className: kind });
@@ -31,14 +31,15 @@ export class Ground {
     this.look = look;
     const { L, land } = this, ink = (name) => look.css.getPropertyValue(name).trim();
     this.ink = ink;
+    this.k = parseFloat(getComputedStyle(document.documentElement).fontSize) / 14;
     this.fixed.clearLayers();
     for (const ring of land.outline)
-      L.polygon(ring, { pane: "land", stroke: true, color: ink("--shore"), weight: 1, fillColor: ink("--land"), fillOpacity: 1, interactive: false }).addTo(this.fixed);
+      L.polygon(ring, { pane: "land", stroke: true, color: ink("--shore"), weight: this.k, fillColor: ink("--land"), fillOpacity: 1, interactive: false }).addTo(this.fixed);
     for (const each of land.districts)
-      L.polygon(each.rings, { pane: "lines", renderer: this.linesInk, color: ink("--border"), weight: 1.6, fill: false, interactive: false }).addTo(this.fixed);
+      L.polygon(each.rings, { pane: "lines", renderer: this.linesInk, color: ink("--border"), weight: 1.6 * this.k, fill: false, interactive: false }).addTo(this.fixed);
     if (look.on.mains)
       for (const [a, b, c, d, mm] of land.mains)
-        L.polyline([[a, b], [c, d]], { pane: "mains", renderer: this.mainsInk, color: ink("--main"), weight: mm >= 800 ? 2.4 : mm >= 500 ? 1.7 : 1.1, opacity: 0.85, interactive: false }).addTo(this.fixed);
+        L.polyline([[a, b], [c, d]], { pane: "mains", renderer: this.mainsInk, color: ink("--main"), weight: this.k * (mm >= 800 ? 2.4 : mm >= 500 ? 1.7 : 1.1), opacity: 0.85, interactive: false }).addTo(this.fixed);
     if (look.on.places) {
       for (const each of land.plants) this.landmark(each, "plant");
       for (const each of land.hospitals) this.landmark(each, "hospital");
@@ -64,7 +65,7 @@ export class Ground {
       if (zoom < from) continue;
       for (const each of levels[level])
         if (seen.contains(each.at) || (each.rings.length && seen.intersects(each.rings[0])))
-          L.polygon(each.rings, { pane: "lines", renderer: this.linesInk, color: this.ink("--border"), weight: level === "streets" ? 1 : 0.6, opacity: 0.8, fill: false, interactive: false }).addTo(this.outlines);
+          L.polygon(each.rings, { pane: "lines", renderer: this.linesInk, color: this.ink("--border"), weight: this.k * (level === "streets" ? 1 : 0.6), opacity: 0.8, fill: false, interactive: false }).addTo(this.outlines);
     }
     if (look.on.names) this.name(levels, zoom, seen);
   }

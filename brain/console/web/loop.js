@@ -1,5 +1,5 @@
 // The closed loop in five parts, and the ticker.
-import { clock, span, when } from "./form.js";
+import { clock, sameDay, shortDay, span } from "./form.js";
 
 export default {
   props: { s: Object, w: Function },
@@ -10,7 +10,7 @@ export default {
       <h2>{{ w('panel.loop') }}<span><cb-level :level="s.loop.level" /> {{ s.loop.name }}</span></h2>
       <ol><li v-for="(part, i) in s.loop.parts" :key="part.key" :class="part.state">
         <b>{{ part.name }}</b>
-        <span class="at">{{ part.t ? when(part.t, s.head.t) : part.state === 'waiting' ? w('loop.pending') : w('step.open') }}<i v-if="after(i)">{{ w('loop.after', { span: after(i) }) }}</i></span>
+        <span class="at"><u v-if="part.t && !sameDay(part.t, s.head.t)">{{ shortDay(part.t) }}</u>{{ part.t ? clock(part.t) : part.state === 'waiting' ? w('loop.pending') : w('step.open') }}<i v-if="after(i)">{{ w('loop.after', { span: after(i) }) }}</i></span>
         <span class="note">{{ part.note }}</span></li></ol>
     </div>
     <div class="cb-panel cb-ticker">
@@ -22,7 +22,7 @@ export default {
     </div>
   </footer>`,
   methods: {
-    clock, when,
+    clock, sameDay, shortDay,
     // How long after the part before it.
     after(i) {
       const parts = this.s.loop.parts, before = parts.slice(0, i).reverse().find((part) => part.t);

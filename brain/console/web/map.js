@@ -16,7 +16,7 @@ function loadStyle(url) {
 }
 
 export default {
-  props: { s: Object, w: Function, land: String, theme: String, resources: String },
+  props: { s: Object, w: Function, land: String, theme: String, resources: String, hub: String },
   emits: ["say"],
   template: `
   <section class="cb-map cb-panel">
@@ -83,7 +83,7 @@ export default {
       L.control.zoom({ position: "bottomright" }).addTo(map);
       this.map = markRaw(map);
       this.ground = markRaw(new Ground(L, map, ground));
-      this.devices = markRaw(new Devices(L, map));
+      this.devices = markRaw(new Devices(L, map, this.hub));
       this.scene = markRaw(new Scene(L, map, ground, (id) => this.$emit("say", { what: "select", incident: id })));
       this.home();
       this.watcher = new ResizeObserver(() => map.invalidateSize({ pan: false }));
@@ -117,7 +117,7 @@ export default {
       this.$nextTick(() => {
         this.map.invalidateSize({ pan: false });
         const bounds = this.scene.bounds(this.s.map);
-        if (bounds) this.map.fitBounds(bounds, { padding: [48, 48], maxZoom: 15.5, animate: false });
+        if (bounds) this.map.fitBounds(bounds, { padding: [48, 48], maxZoom: Object.keys(this.s.map.chosen.area).length ? 15 : 14, animate: false });
         else if (!this.s.seat.incident) this.home();
       });
     },

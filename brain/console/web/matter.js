@@ -39,7 +39,7 @@ export default {
         <h2>{{ w('panel.resources') }}<span>{{ going.length || '' }}</span></h2>
         <p v-if="!going.length" class="cb-empty calm">{{ w('empty.crews') }}</p>
         <div class="scroll"><div v-for="task in going" :key="task.id" class="cb-task">
-          <span class="what"><b>{{ task.crew || w('crew.nobody') }}</b><i>{{ task.name }}</i></span>
+          <span class="what"><b>{{ task.crew || w('crew.nobody') }}</b><i>{{ task.name }}<template v-if="task.count > 1"> × {{ task.count }}</template></i></span>
           <span class="clock"><b>{{ w('crew.' + task.stage) }}</b><i>{{ task.eta && !task.arrived ? w('crew.eta', { at: clock(task.eta) }) : task.arrived ? clock(task.arrived) : '' }}</i></span>
           <button v-if="m.assign[task.id]" class="cb-quiet" :title="w('order.assign')" @click="assign(task)">⇄</button></div></div>
       </div>
@@ -62,7 +62,14 @@ export default {
       return this.m.steps.filter((step) => step.stage === "done" || step.stage === "skipped").length;
     },
     going() {
-      return Object.entries(this.m.tasks).filter(([, task]) => GOING.includes(task.stage)).map(([id, task]) => ({ id, ...task }));
+      const shown = new Map();
+      for (const [id, task] of Object.entries(this.m.tasks)) {
+        if (!GOING.includes(task.stage)) continue;
+        const key = task.crew ? id : task.name + task.stage;
+        const same = shown.get(key);
+        shown.set(key, same ? { ...same, count: same.count + 1 } : { id, ...task, count: 1 });
+      }
+      return [...shown.values()].sort((a, b) => GOING.indexOf(b.stage) - GOING.indexOf(a.stage));
     },
     current() {
       return this.m.steps.filter((step) => step.stage === "open").map((step) => step.id).join();

@@ -1,5 +1,5 @@
 // What needs a person: open incidents, the selected one, open cases, departments that do not answer.
-import { clockTo, when } from "./form.js";
+import { clockTo, number, when } from "./form.js";
 
 export default {
   props: { s: Object, w: Function },
@@ -33,6 +33,13 @@ export default {
           <p v-if="s.cases.more" class="cb-more">{{ w('case.more', { n: s.cases.more }) }}</p>
         </div>
       </div>
+      <div class="cb-panel cb-kinds">
+        <h2>{{ w('panel.devices') }}</h2>
+        <p v-if="!kinds.length" class="cb-empty calm">{{ w('empty.devices') }}</p>
+        <div class="scroll"><table><tr v-for="kind in kinds" :key="kind.name"><td>{{ kind.name }}</td>
+          <td><b>{{ number(kind.active) }}</b> {{ w('map.state_active') }}</td>
+          <td><template v-if="kind.silent + kind.dead"><b>{{ number(kind.silent + kind.dead) }}</b> {{ w('map.state_silent') }}</template></td></tr></table></div>
+      </div>
       <div class="cb-panel cb-lines" :class="{ bad: bad.length }">
         <h2>{{ w('panel.lines') }}</h2>
         <p v-if="!bad.length"><i class="ok"></i>{{ w('line.good') }}</p>
@@ -45,12 +52,16 @@ export default {
       const ended = this.s.matter.id ? (this.s.list.ended ?? []).filter((id) => id === this.s.seat.incident) : this.s.list.ended ?? [];
       return [...(this.s.list.open ?? []), ...ended];
     },
+    kinds() {
+      this.s.turn.devices;
+      return Object.values(this.s.devices).map(({ name, active, silent, dead }) => ({ name, active, silent, dead }));
+    },
     bad() {
       return Object.values(this.s.lines);
     },
   },
   methods: {
-    when,
+    number, when,
     klass(id) {
       const it = this.s.list.by[id], open = this.s.list.open.includes(id);
       return { chosen: id === this.s.seat.incident, ended: !open, grave: open && it.level > 0 && it.level < 3 && it.stage === "raised" };

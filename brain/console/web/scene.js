@@ -25,12 +25,14 @@ export class Scene {
     map.getPane("ways").style.pointerEvents = "none";
     this.group = L.layerGroup().addTo(map);
     this.ways = L.layerGroup().addTo(map);
+    map.on("zoomend", () => this.look && this.move(this.look.on.crews ? this.look.map.crews ?? {} : {}));
     this.pipes = new Map(land.mains.map((main) => [main[5], main]));
   }
 
   draw(look) {
     this.look = look;
     this.color = (name) => look.css.getPropertyValue(name).trim();
+    this.k = parseFloat(getComputedStyle(document.documentElement).fontSize) / 14;
     this.group.clearLayers();
     const { map: scene } = look;
     if (scene.chosen) this.chosen(scene.chosen);
@@ -43,12 +45,12 @@ export class Scene {
     const { L, land } = this, color = this.color(LEVEL[it.level]);
     for (const [code, people] of Object.entries(it.area ?? {})) {
       const rings = land.communities[code]?.rings;
-      if (rings?.length) L.polygon(rings, { pane: "area", color, weight: 1.6, fillColor: color, fillOpacity: 0.2, dashArray: "6 4" }).addTo(this.group);
+      if (rings?.length) L.polygon(rings, { pane: "area", color, weight: 1.6 * this.k, fillColor: color, fillOpacity: 0.2, dashArray: `${6 * this.k} ${4 * this.k}` }).addTo(this.group);
     }
     const most = Math.max(...(it.candidates ?? []).map((c) => c[3]), 0.01);
     for (const [lat, lon, code, weight] of it.candidates ?? []) {
       const main = this.pipes.get(code), words = `${this.look.w("map.candidate")} ${code}`;
-      const line = main ? L.polyline([[main[0], main[1]], [main[2], main[3]]], { pane: "likely", color: this.color("--iv"), weight: 3 + (3 * weight) / most, opacity: 0.5 + (0.4 * weight) / most }) : L.circleMarker([lat, lon], { pane: "likely", radius: 6, color: this.color("--iv"), weight: 2, fillOpacity: 0.2 });
+      const line = main ? L.polyline([[main[0], main[1]], [main[2], main[3]]], { pane: "likely", color: this.color("--iv"), weight: this.k * (3 + (3 * weight) / most), opacity: 0.5 + (0.4 * weight) / most }) : L.circleMarker([lat, lon], { pane: "likely", radius: 6, color: this.color("--iv"), weight: 2, fillOpacity: 0.2 });
       line.bindTooltip(text(words), { className: "cb-tip", sticky: true }).addTo(this.group);
     }
     for (const spot of it.to_close ?? []) this.valve(spot, "open", "map.to_close");
@@ -82,14 +84,34 @@ export class Scene {
         marker.remove();
         this.crews.delete(code);
       }
+    const rows = new Map();
+    for (const each of Object.values(this.look.map.incidents ?? {})) this.rowAt(each.at, rows);
     for (const [code, crew] of Object.entries(crews)) {
       const marker = this.crews.get(code) ?? this.newCrew(code, crew);
       const look = [crew.busy, crew.silent, crew.stage, crew.task, crew.eta, crew.name].join();
       if (marker.look !== look) this.dress(marker, crew, look);
       if (marker.getLatLng().lat !== crew.at[0] || marker.getLatLng().lng !== crew.at[1]) marker.setLatLng(crew.at);
+      this.row(marker, crew, rows);
       if (crew.to && WAY.includes(crew.stage))
-        this.L.polyline([crew.at, crew.to], { pane: "ways", color: this.color("--text"), weight: 1.4, opacity: 0.75, dashArray: "2 6", interactive: false }).addTo(this.ways);
+        this.L.polyline([crew.at, crew.to], { pane: "ways", color: this.color("--text"), weight: 1.4 * this.k, opacity: 0.75, dashArray: `${2 * this.k} ${5 * this.k}`, interactive: false }).addTo(this.ways);
     }
+  }
+
+  // Labels at one place stand below each other.
+  rowAt(at, rows) {
+    const point = this.map.latLngToLayerPoint(at);
+    const near = [...rows.keys()].find((one) => Math.abs(one.x - point.x) < 90 && Math.abs(one.y - point.y) < 16);
+    const row = near ? rows.get(near) + 1 : 0;
+    rows.set(near ?? point, row);
+    return row;
+  }
+
+  row(marker, crew, rows) {
+    const box = marker.getElement()?.firstElementChild;
+    if (!box || !crew.busy) return;
+    const row = this.rowAt(crew.at, rows);
+    box.style.setProperty("--row", row);
+    box.classList.toggle("under", row > 0);
   }
 
   newCrew(code, crew) {

@@ -10,9 +10,9 @@ export default {
       <h2>{{ w('panel.vitals') }}</h2>
       <p v-if="!keys.length" class="cb-empty">{{ w('empty.vitals') }}</p>
       <div v-for="key in keys" :key="key" class="cb-vital" :class="{ out: s.vitals[key].outside }">
-        <div class="what"><b>{{ s.vitals[key].name }}</b><span>{{ band(s.vitals[key]) }}</span></div>
+        <b class="name">{{ s.vitals[key].name }}</b><span class="band" :title="band(s.vitals[key])">{{ band(s.vitals[key]) }}</span>
         <cb-spark :trend="s.vitals[key].trend" :low="s.vitals[key].low" :high="s.vitals[key].high" :out="s.vitals[key].outside" />
-        <div class="value"><b>{{ number(s.vitals[key].value, s.vitals[key].decimals) }}</b><i>{{ s.vitals[key].unit }}</i>
+        <div class="value"><b>{{ number(s.vitals[key].value, s.vitals[key].decimals) }}</b><i v-if="s.vitals[key].value !== undefined">{{ s.vitals[key].unit }}</i>
           <span class="way" :title="way(s.vitals[key])[1]">{{ way(s.vitals[key])[0] }}</span></div>
         <div class="mark"><template v-if="s.vitals[key].outside"><cb-level :level="3" />{{ w('sign.outside') }}</template></div>
       </div>
@@ -31,6 +31,7 @@ export default {
     number,
     band(sign) {
       const low = number(sign.low, sign.decimals), high = number(sign.high, sign.decimals);
+      if (sign.value === undefined) return this.w("sign.none");
       const normal = this.w("sign.normal");
       const text =
         sign.low === undefined && sign.high === undefined ? ""
