@@ -57,6 +57,7 @@ export default {
     this.theme = localStorage.getItem("citybrain-theme") === "light" ? "light" : "dark";
     document.addEventListener("visibilitychange", this.look);
     this.unbind = keys(this);
+    performance.mark("citybrain-ready");
     deepLink(this.s.seat);
     const wait = () => (window.socket ? this.listen() : requestAnimationFrame(wait));
     wait();

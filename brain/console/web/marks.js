@@ -21,7 +21,7 @@ export const Level = {
 export const Spark = {
   props: { trend: Array, low: Number, high: Number, out: Boolean },
   template: `<svg class="cb-spark" viewBox="0 0 100 28" preserveAspectRatio="none" aria-hidden="true">
-    <rect v-if="band" x="0" width="100" :y="band[0]" :height="band[1]" class="band" />
+    <rect v-if="band" x="0" width="100" :y="band[0]" :height="band[1]" class="normal" />
     <polyline v-if="line" :points="line" :class="{ out }" vector-effect="non-scaling-stroke" /></svg>`,
   computed: {
     scale() {
