@@ -67,19 +67,7 @@ def router(queries: Queries) -> APIRouter:
 
     @routes.get("/kinds")
     def kinds() -> list[Kind]:
-        counts = queries.counts()
-        return [
-            Kind(
-                name=kind.name,
-                zh=kind.zh,
-                en=kind.en,
-                properties=[one.name for one in kind.properties],
-                commands=list(kind.commands),
-                report_s=kind.report_s,
-                counts=counts.get(kind.name, {}),
-            )
-            for kind in queries.kinds()
-        ]
+        return _kinds(queries)
 
     @routes.get("/devices")
     def devices(
@@ -142,3 +130,19 @@ def _view(found: Devices, i: int) -> Device:
         state="dead" if found.dead[i] else "silent" if found.silent[i] else "active",
         heard=to_utc(heard) if heard > 0 else None,
     )
+
+
+def _kinds(queries: Queries) -> list[Kind]:
+    counts = queries.counts()
+    return [
+        Kind(
+            name=kind.name,
+            zh=kind.zh,
+            en=kind.en,
+            properties=[one.name for one in kind.properties],
+            commands=list(kind.commands),
+            report_s=kind.report_s,
+            counts=counts.get(kind.name, {}),
+        )
+        for kind in queries.kinds()
+    ]

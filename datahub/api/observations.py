@@ -89,20 +89,25 @@ def router(queries: Queries) -> APIRouter:
         end: Moment,
         every_s: Annotated[float | None, Query(ge=0.001, le=31_536_000)] = None,
     ) -> SeriesView:
-        device, name = born(queries, code), observed(queries, property)
-        low, high = milliseconds(start), milliseconds(end)
-        if high <= low:
-            raise Problem(422, f"the series ends ({to_utc(high)}) before it starts ({to_utc(low)})")
-        if every_s is not None and (high - low) / 1000 / every_s > MOST_ROWS:
-            raise Problem(422, f"more than {MOST_ROWS} steps; ask for a larger every_s or a shorter time")
-        found = queries.series(device, name, start=low, end=high, every_s=every_s)
-        if len(found) > MOST_ROWS:
-            raise Problem(422, f"{len(found)} readings, at most {MOST_ROWS} in one answer; ask with every_s")
-        columns = (found.t, found.count, found.min, found.mean, found.max, found.last)
-        steps = [
-            Step(time=to_utc(t), count=count, min=least, mean=mean, max=most, last=last)
-            for t, count, least, mean, most, last in zip(*(column.tolist() for column in columns), strict=True)
-        ]
-        return SeriesView(device=code, property=name, every_s=every_s, steps=steps)
+        return _series(
+            queries, code=code, name=property, low=milliseconds(start), high=milliseconds(end), every_s=every_s
+        )
 
     return routes
+
+
+def _series(queries: Queries, *, code: str, name: str, low: int, high: int, every_s: float | None) -> SeriesView:
+    device, name = born(queries, code), observed(queries, name)
+    if high <= low:
+        raise Problem(422, f"the series ends ({to_utc(high)}) before it starts ({to_utc(low)})")
+    if every_s is not None and (high - low) / 1000 / every_s > MOST_ROWS:
+        raise Problem(422, f"more than {MOST_ROWS} steps; ask for a larger every_s or a shorter time")
+    found = queries.series(device, name, start=low, end=high, every_s=every_s)
+    if len(found) > MOST_ROWS:
+        raise Problem(422, f"{len(found)} readings, at most {MOST_ROWS} in one answer; ask with every_s")
+    columns = (found.t, found.count, found.min, found.mean, found.max, found.last)
+    steps = [
+        Step(time=to_utc(t), count=count, min=least, mean=mean, max=most, last=last)
+        for t, count, least, mean, most, last in zip(*(column.tolist() for column in columns), strict=True)
+    ]
+    return SeriesView(device=code, property=name, every_s=every_s, steps=steps)

@@ -15,7 +15,7 @@ from datahub.contract.errors import CitybrainError, IllegalMove, OutsideError, U
 MEDIA_TYPE = "application/problem+json"
 
 
-class Problem(Exception):  # noqa: N818 - the standard's word
+class Problem(Exception):
     """Something a caller must be told, with the status that says what kind of thing it is."""
 
     def __init__(self, status: int, detail: str, *, headers: dict[str, str] | None = None) -> None:

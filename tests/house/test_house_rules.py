@@ -24,7 +24,7 @@ ONLY_IN = {
     "wntr": ("sensors/world/",),
     "simpy": ("sensors/", "scenarios/"),
     "nicegui": ("brain/console/",),
-    "shapely": ("scenarios/survey/",),
+    "shapely": ("scenarios/survey/", "datahub/devices/grid.py"),
     "matplotlib": ("scenarios/report/",),
 }
 
