@@ -30,6 +30,9 @@ SERVICE_PA: Final = 140_000.0
 LIT_RATIO: Final = 0.98
 """Share of street lamps lit on main roads to aim at (CJJ 89, G: unverified)."""
 
+_OUTLETS: Final = 8
+"""Plant outlets whose pressure, and whose flow, are followed always."""
+
 _BAND_MS: Final = 15 * MINUTE_MS
 
 _NAMES: Final = {
@@ -89,8 +92,9 @@ class Curves:
         supply = self.attention.supply
         if supply is None:
             return set()
-        loggers = supply.loggers
-        return {int(device) for device in loggers.device[loggers.place == PLANT][:8]}
+        known = supply.loggers
+        outlets = [known.device[(known.place == PLANT) & (known.flow == flow)][:_OUTLETS] for flow in (False, True)]
+        return set(np.concatenate(outlets).tolist())
 
     def _begin(self, device: int, t: int) -> None:
         for name in _UNITS:

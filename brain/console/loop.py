@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from brain.console.look import Look
+from brain.console.picture import DESK
 from brain.console.shown import Json, Panel
 from brain.views import IncidentView, Situation, TaskView
 
@@ -26,7 +28,8 @@ def loop(situation: Situation, look: Look) -> Panel:
     incident = look.selected(situation) or next(opened, None)
     if incident is None:
         return {}
-    parts = parts_of(incident, [task for task in situation.tasks if task.event == incident.id], look)
+    desks = {crew.code for crew in situation.crews if crew.vehicle == DESK}
+    parts = parts_of(incident, [task for task in situation.tasks if task.event == incident.id], look, desks=desks)
     now = next((index for index, part in enumerate(parts) if not part.t), len(parts))
     ended = bool(incident.closed) or incident.stage == "dismissed"
     shown: list[Json] = [
@@ -50,13 +53,15 @@ def _trigger(incident: IncidentView, look: Look) -> str:
     return look.words("loop.trigger_calls", n=int(calls)) if isinstance(calls, int | float) and calls else ""
 
 
-def parts_of(incident: IncidentView, tasks: list[TaskView], look: Look) -> tuple[Part, ...]:
-    """When each part was reached."""
+def parts_of(
+    incident: IncidentView, tasks: Sequence[TaskView], look: Look, *, desks: Container[str] = ()
+) -> tuple[Part, ...]:
+    """When each part was reached. Crews of ``desks`` never drive, so they are on site at once and do not count."""
     words = look.words
     respond = [step for step in incident.steps if step.phase == "respond"]
     names = {step.id: step.phase for step in incident.steps}
     sent = [task for task in tasks if names.get(task.step) == "respond" and incident.activated]
-    arrived = min((task.arrived for task in sent if task.arrived), default=0)
+    arrived = min((task.arrived for task in sent if task.arrived and task.crew not in desks), default=0)
     back = sum(step.stage in _SETTLED for step in respond)
     answered = max((step.done for step in respond), default=0) if respond and back == len(respond) else 0
     through = sum(step.stage in _SETTLED for step in incident.steps)

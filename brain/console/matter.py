@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from brain.console.actions import actions, reassignments
 from brain.console.look import Look
 from brain.console.shown import Json, Panel, fact
-from brain.views import IncidentView, Situation, StepView, TaskView, WarningView
+from brain.views import CrewView, IncidentView, Situation, StepView, TaskView, WarningView
 from datahub.contract.city import City
 
-ENDED: Final = 4
+ENDED: Final = 3
 """Ended incidents that stay on the list."""
 
 _HIDDEN: Final = frozenset({"pipe", "communities", "lon", "lat", "failed"})
@@ -53,7 +54,7 @@ def matter(situation: Situation, look: Look, city: City) -> Panel:
     if chosen is None:
         return {}
     tasks = {task.id: task for task in situation.tasks if task.event == chosen.id}
-    crews = {crew.code: look.words.of(crew.name) for crew in situation.crews}
+    crews = {crew.code: crew for crew in situation.crews}
     return {
         **_line(chosen, look),
         "id": chosen.id,
@@ -111,15 +112,16 @@ def _step(step: StepView, look: Look) -> Panel:
     }
 
 
-def _task(task: TaskView, look: Look, crews: dict[str, str]) -> Panel:
+def _task(task: TaskView, look: Look, crews: Mapping[str, CrewView]) -> Panel:
+    crew = crews.get(task.crew)
     return {
         "name": look.words.of(task.name),
-        "crew": crews.get(task.crew, task.crew),
+        "crew": look.words.of(crew.name) if crew else task.crew,
         "code": task.crew,
         "department": look.words.of(task.department),
         "stage": task.stage,
         "attempt": task.attempt,
-        "eta": task.eta,
+        "eta": crew.eta if crew and crew.task == task.id and crew.eta else task.eta,
         "arrived": task.arrived,
         "finished": task.finished,
         "deadline": task.deadline,

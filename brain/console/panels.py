@@ -49,18 +49,20 @@ def _vital(sign: Vital, look: Look) -> Panel:
         "value": rounded(sign.value, scale),
         "low": rounded(sign.low, scale),
         "high": rounded(sign.high, scale),
-        "n": _basis(sign, look),
+        **_basis(sign, look),
         "outside": sign.outside,
         "trend": [rounded(value, scale) for value in sign.trend],
     }
 
 
-def _basis(sign: Vital, look: Look) -> str:
-    """What the value rests on: so many loggers, or the whole of which it is a share."""
+def _basis(sign: Vital, look: Look) -> Panel:
+    """What the value rests on: so many loggers (in the tip), or the whole of which it is a share (beside it)."""
     if not sign.n:
-        return ""
-    key = "sign.points" if sign.unit in ("Pa", "m3/s") else "sign.of"
-    return look.words(key, n=f"{sign.n:,}")
+        return {}
+    n = f"{sign.n:,}"
+    if sign.unit in ("Pa", "m3/s"):
+        return {"points": look.words("sign.points", n=n)}
+    return {"n": look.words("sign.of", n=n)}
 
 
 def ticker(situation: Situation, look: Look) -> Panel:

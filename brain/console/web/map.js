@@ -42,6 +42,7 @@ export default {
       <li v-if="on.mains"><i class="main"></i>{{ w('map.mains') }}</li>
       <li v-if="on.places"><i class="plant"></i>{{ w('map.plant') }}</li>
       <li v-if="on.places"><i class="hospital"></i>{{ w('map.hospital') }}</li>
+      <li v-if="on.crews && !s.matter.id"><i class="crew free"></i>{{ w('map.crews') }}</li>
       <li v-if="on.devices"><i class="device"></i>{{ w('map.device') }}</li>
       <li v-if="on.devices"><i class="fault"></i>{{ w('map.device_fault') }}</li>
     </ul>
@@ -65,6 +66,9 @@ export default {
     "s.seat.incident"() {
       this.draw();
       this.fit();
+    },
+    "s.matter.confirmed"(now, before) {
+      if (now && !before) this.fit();
     },
     look() {
       this.$nextTick(this.redraw);

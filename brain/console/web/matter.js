@@ -17,7 +17,7 @@ export default {
           <h3>{{ w('phase.' + phase.key) }}</h3>
           <div v-for="step in phase.steps" :key="step.id" class="cb-step" :class="[step.stage, { late: step.overdue }]">
             <i class="box" aria-hidden="true">{{ { done: '✓', skipped: '–', open: '▸' }[step.stage] ?? '' }}</i>
-            <span class="what"><b>{{ step.name }}<em v-if="step.round > 1">{{ w('step.round', { n: step.round }) }}</em></b>
+            <span class="what" :title="step.name + ' · ' + step.owner"><b>{{ step.name }}<em v-if="step.round > 1">{{ w('step.round', { n: step.round }) }}</em></b>
               <i>{{ step.owner }}<template v-if="crewOf(step)"> · {{ crewOf(step) }}</template></i></span>
             <span class="clock" :class="due(step)?.over ? 'over' : due(step)?.soon ? 'soon' : ''"><b>{{ main(step) }}</b><i>{{ rest(step) }}</i></span>
           </div>

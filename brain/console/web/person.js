@@ -9,14 +9,15 @@ export default {
     <div class="cb-panel cb-list">
       <h2>{{ w('panel.incidents') }}<span>{{ s.list.open?.length || '' }}</span></h2>
       <p v-if="!s.list.open?.length" class="cb-empty calm">{{ w('empty.incidents') }}</p>
-      <button v-for="id in shown" :key="id" class="cb-item" :class="klass(id)" :aria-pressed="id === s.seat.incident"
+      <template v-for="(id, i) in shown" :key="id"><h3 v-if="i === (s.list.open?.length ?? 0)">{{ w('incident.closed_list') }}</h3>
+      <button class="cb-item" :class="klass(id)" :aria-pressed="id === s.seat.incident"
         @click="$emit('say', { what: 'select', incident: id === s.seat.incident ? '' : id })">
         <cb-level :level="s.list.by[id].level" />
-        <span class="what"><b>{{ s.list.by[id].name }}</b><i>{{ s.list.by[id].where }}</i></span>
-        <span class="level">{{ w('level.l' + s.list.by[id].level) }}<i>{{ w('stage.' + s.list.by[id].stage) }}</i></span>
+        <span class="what" :title="s.list.by[id].where"><b>{{ s.list.by[id].name }}</b><i>{{ s.list.by[id].where }}</i></span>
+        <span class="level">{{ s.list.by[id].stage === 'dismissed' ? '' : w('level.l' + s.list.by[id].level) }}<i>{{ w('stage.' + s.list.by[id].stage) }}</i></span>
         <span class="due"><b :class="due(id)?.over ? 'over' : ''">{{ due(id)?.text ?? '' }}</b>
           <i>{{ w('incident.since', { at: when(s.list.by[id].raised, s.head.t) }) }}</i></span>
-      </button>
+      </button></template>
     </div>
     <cb-matter v-if="s.matter.id" :s="s" :w="w" @say="$emit('say', $event)" @dialog="$emit('dialog', $event)" @go="$emit('go', $event)" />
     <template v-else>

@@ -2,6 +2,8 @@
 import { shape } from "./marks.js";
 
 const LEVEL = ["--iv", "--i", "--ii", "--iii", "--iv"];
+// Crews so near to the incident belong into its picture [m].
+const NEAR_M = 3000;
 const WAY = ["accepted", "en_route"];
 
 const text = (words) => Object.assign(document.createElement("span"), { textContent: words });
@@ -145,7 +147,7 @@ export class Scene {
     for (const spot of [...(it.candidates ?? []), ...(it.to_close ?? []), ...(it.closed ?? [])]) points.push([spot[0], spot[1]]);
     const here = scene.incidents?.[it.id]?.at;
     if (here) points.push(here);
-    for (const crew of Object.values(scene.crews ?? {})) if (crew.event === it.id && crew.at) points.push(crew.at);
+    for (const crew of Object.values(scene.crews ?? {})) if (crew.event === it.id && here && this.map.distance(crew.at, here) < NEAR_M) points.push(crew.at);
     return points.length ? this.L.latLngBounds(points) : null;
   }
 }

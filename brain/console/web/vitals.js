@@ -10,7 +10,7 @@ export default {
       <h2>{{ w('panel.vitals') }}</h2>
       <p v-if="!keys.length" class="cb-empty">{{ w('empty.vitals') }}</p>
       <div v-for="key in keys" :key="key" class="cb-vital" :class="{ out: s.vitals[key].outside }">
-        <b class="name">{{ s.vitals[key].name }}</b><span class="band" :title="band(s.vitals[key])">{{ band(s.vitals[key]) }}</span>
+        <b class="name">{{ s.vitals[key].name }}</b><span class="band" :title="[band(s.vitals[key]), s.vitals[key].points].filter(Boolean).join(' · ')">{{ band(s.vitals[key]) }}</span>
         <cb-spark :trend="s.vitals[key].trend" :low="s.vitals[key].low" :high="s.vitals[key].high" :out="s.vitals[key].outside" />
         <div class="value"><b>{{ number(s.vitals[key].value, s.vitals[key].decimals) }}</b><i v-if="s.vitals[key].value !== undefined">{{ s.vitals[key].unit }}</i>
           <span class="way" :title="way(s.vitals[key])[1]">{{ way(s.vitals[key])[0] }}</span></div>
