@@ -195,6 +195,20 @@ class Queries:
             heard=nodes.heard[at],
         )
 
+    def dead(self, devices: Ints) -> NDArray[np.bool_]:
+        """Whether the node that speaks for each device has died (last gasp or last will) and not come back.
+
+        A node that merely lost its link is silent, not dead. Unknown devices are not dead.
+        """
+        with self._hub.store.lock:
+            registry = self._hub.registry
+            registry.settle()
+            rows = registry.rows(np.asarray(devices, np.int64))
+            known = np.flatnonzero(rows >= 0)
+            result = np.zeros(len(rows), np.bool_)
+            result[known] = registry.nodes.dead[registry.nodes.rows(registry.node[rows[known]])]
+            return result
+
     def counts(self) -> dict[str, dict[str, int]]:
         """How many devices of each kind are active, silent, dead, in maintenance or retired."""
         with self._hub.store.lock:

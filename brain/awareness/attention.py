@@ -59,7 +59,7 @@ class Attention:
             for place, name in enumerate(PROPERTIES):
                 rows = self.queries.new(name).good()
                 self.lamps.take(place, rows.device, rows.phenomenon_time, rows.value)
-            lamps = self.lamps.tick(t)
+            lamps = self.lamps.tick(t, dead=self.queries.dead(self.lamps.speakers))
         return Noticed(found, tuple(lamps))
 
     def recovered(self, devices: Sequence[int]) -> bool:

@@ -2,7 +2,9 @@
 
 A lamp is dark when its controller talks and says that it should burn, the sun is down, it draws no power, and no
 light falls on its pole while others' burn. Several readings in a row must say so; one finding per lamp until it
-burns again. All poles are columns of length n; a tick touches only those that said something.
+burns again. A feeder is dark when its cabinet's gateway has died (losing its voltage, it says so with its last gasp;
+one that merely lost its link does not) and stays silent, or when nearly all its lamps are dark at once. All poles are
+columns of length n; a tick touches only those that said something.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ class LampRules:
     dark_light_ratio: float
     persist_count: int
     feeder_ratio: float
+    feeder_least_count: int
     silent_s: float
     feeder_silent_s: float
     deaf_ratio: float
@@ -85,7 +88,12 @@ def poles(city: City, device: Ints, watched: Ints) -> Poles:
 
 @dataclass(slots=True, eq=False)
 class LampWatch:
-    """The brain's attention on the street lamps. ``lon``, ``lat``: where its sun stands [deg]."""
+    """The brain's attention on the street lamps.
+
+    Attributes:
+        lon, lat: where its sun stands [deg].
+        speakers: one device behind each feeder; whether its node has died tells of the cabinet.
+    """
 
     poles: Poles
     rules: LampRules
@@ -99,10 +107,12 @@ class LampWatch:
     reported: NDArray[np.bool_] = field(init=False)
     silent: NDArray[np.bool_] = field(init=False)
     feeders: Ints = field(init=False)
+    speakers: Ints = field(init=False)
     feeder_reported: NDArray[np.bool_] = field(init=False)
     _of: Ints = field(init=False)
     _talks_since: Ints = field(init=False)
     _ticked: int = 0
+    _usual_lx: float = np.nan
     _fresh: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -110,7 +120,8 @@ class LampWatch:
         self.said, self.heard = np.full((3, n), np.nan), np.zeros((3, n), np.int64)
         self.dark, self.lit, self.lit_at = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
         self.reported, self.silent = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
-        self.feeders, self._of = np.unique(self.poles.feeder, return_inverse=True)
+        self.feeders, first, self._of = np.unique(self.poles.feeder, return_index=True, return_inverse=True)
+        self.speakers = self.poles.device[first]
         self.feeder_reported = np.zeros(len(self.feeders), np.bool_)
         self._fresh = np.zeros(n, np.bool_)
         self._talks_since = np.full(len(self.feeders), _NEVER)
@@ -130,8 +141,12 @@ class LampWatch:
         if property_ == POWER:
             self._fresh[at] = True
 
-    def tick(self, t: int) -> list[LampFinding]:
-        """What is newly wrong at city time ``t`` [ms], by type and code."""
+    def tick(self, t: int, *, dead: NDArray[np.bool_]) -> list[LampFinding]:
+        """What is newly wrong at city time ``t`` [ms], by type and code.
+
+        Args:
+            dead: whether the node of each of ``speakers`` has died and not come back.
+        """
         if not len(self.poles):
             return []
         night = elevation_deg(t, lon=self.lon, lat=self.lat) < self.rules.dark_deg
@@ -140,7 +155,7 @@ class LampWatch:
             self._fresh[:] = False
             return []
         self._count(night)
-        found = self._feeders(t, night=night, talking=talking)
+        found = self._feeders(t, night=night, talking=talking, dead=dead)
         if night:
             found += self._lamps(t)
         return sorted(found + self._silent(t, talking), key=lambda one: (one.type, one.object))
@@ -197,8 +212,9 @@ class LampWatch:
         should = dimming >= rules.dimming_least_ratio
         ratio = power / np.maximum(self.poles.lamp_w[rows] * dimming, 1e-9)
         lit = should & (ratio >= rules.lit_power_ratio)
-        usual = float(np.median(light[lit & np.isfinite(light)])) if (lit & np.isfinite(light)).any() else np.nan
-        no_light = light < rules.dark_light_ratio * usual if np.isfinite(usual) else np.ones(len(rows), np.bool_)
+        if (seen := lit & np.isfinite(light)).any():
+            self._usual_lx = float(np.median(light[seen]))
+        no_light = ~(light >= rules.dark_light_ratio * self._usual_lx)  # where nobody burns, nothing speaks against it
         dark = should & (ratio < rules.dark_power_ratio) & no_light
         self.dark[rows] = np.where(dark, self.dark[rows] + 1, np.where(lit, 0, self.dark[rows]))
         self.lit[rows] = np.where(lit, self.lit[rows] + 1, 0)
@@ -206,14 +222,16 @@ class LampWatch:
         self.lit_at[sure] = self.heard[POWER, sure]
         self.reported[sure] = False
 
-    def _feeders(self, t: int, *, night: bool, talking: NDArray[np.bool_]) -> list[LampFinding]:
-        """Feeders that went dark: silent at night, or nearly all their lamps dark at once."""
+    def _feeders(
+        self, t: int, *, night: bool, talking: NDArray[np.bool_], dead: NDArray[np.bool_]
+    ) -> list[LampFinding]:
+        """Feeders that went dark: dead and silent at night, or nearly all their lamps dark at once."""
         count = np.bincount(self._of, minlength=len(self.feeders))
         dark = np.bincount(self._of, self.dark >= self.rules.persist_count, len(self.feeders))
-        together = (dark >= self.rules.feeder_ratio * count) & (count > 1)
+        together = (dark >= self.rules.feeder_ratio * count) & (count >= self.rules.feeder_least_count)
         burning = np.bincount(self._of, self.lit >= self.rules.persist_count - 1, len(self.feeders))
         self.feeder_reported &= ~(talking & (burning >= self.rules.feeder_ratio * count))
-        gone = (~talking | together) & night & ~self.feeder_reported
+        gone = ((~talking & dead) | together) & night & ~self.feeder_reported
         self.feeder_reported |= gone
         rows = self.feeder_reported[self._of]
         self.reported |= rows & (self.dark >= self.rules.persist_count)

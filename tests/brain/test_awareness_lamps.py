@@ -48,6 +48,7 @@ def speak(
     dark: tuple[int, ...] = (),
     zero_meter: tuple[int, ...] = (),
     mute: tuple[int, ...] = (),
+    dead: tuple[int, ...] = (),
     level: float = 1.0,
 ) -> list[tuple[str, int]]:
     """Let all poles report every five minutes; what is found, as (type, object)."""
@@ -63,7 +64,7 @@ def speak(
             lamps.take(POWER, device, times, np.where(no_watts, 0.0, 150 * level + rng.normal(0, 1, len(now))))
             lamps.take(DIMMING, device, times, np.full(len(now), level))
             lamps.take(LIGHT, device, times, np.where(off, 0.1, 10 * level) + rng.normal(0, 0.05, len(now)))
-        found += [(one.type, one.object) for one in lamps.tick(t)]
+        found += [(one.type, one.object) for one in lamps.tick(t, dead=np.isin(lamps.feeders, dead))]
     return found
 
 
@@ -94,10 +95,29 @@ def test_one_odd_reading_is_not_enough() -> None:
 def test_a_feeder_without_voltage_is_one_finding_not_twenty_five() -> None:
     lamps = watch()
     speak(lamps, NIGHT, 30)
-    found = speak(lamps, NIGHT + HOUR_MS // 2, 90, mute=tuple(range(PER, 2 * PER)))
+    found = speak(lamps, NIGHT + HOUR_MS // 2, 90, mute=tuple(range(PER, 2 * PER)), dead=(9_001,))
     assert found == [(FEEDER_DARK, 9_001)]
     assert speak(lamps, NIGHT + 3 * HOUR_MS, 30) == []
     assert lamps.feeder_burning_since(9_001, NIGHT + 3 * HOUR_MS) is True
+
+
+def test_a_cabinet_that_merely_lost_its_link_is_not_dark() -> None:
+    lamps = watch()
+    speak(lamps, NIGHT, 30)
+    assert speak(lamps, NIGHT + HOUR_MS // 2, 90, mute=tuple(range(PER, 2 * PER))) == [], "it gave no last gasp"
+    assert speak(lamps, NIGHT + 2 * HOUR_MS, 30, mute=tuple(range(PER, 2 * PER)), dead=(9_001,)) == [
+        (FEEDER_DARK, 9_001)
+    ]
+
+
+def test_a_power_meter_at_nought_is_no_dark_lamp_even_where_no_other_pole_spoke_just_now() -> None:
+    lamps = watch()
+    speak(lamps, NIGHT, 30)
+    others = tuple(row for row in range(N) if row != 3)
+    assert (LAMP_DARK, 503) not in speak(lamps, NIGHT + HOUR_MS // 2, 60, zero_meter=(3,), mute=others[:48])
+    lamps = watch()
+    speak(lamps, NIGHT, 30, zero_meter=(0,), mute=tuple(range(5, N, 5)))
+    assert not lamps.reported[0], "the only pole of its minute, and its light still falls"
 
 
 def test_all_lamps_of_a_feeder_dark_at_once_is_the_feeder() -> None:
