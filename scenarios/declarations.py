@@ -7,6 +7,7 @@ and the remedy in one sentence. A variation is an overlay (``--set a.b=value``) 
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -21,6 +22,9 @@ from datahub.contract.errors import DeclarationError
 from scenarios.lines import Keys, line_of
 
 Overlay: TypeAlias = Mapping[str, Any]
+
+_PART = re.compile(r'"([^"]+)"|([^".]+)')
+_PATH = re.compile(rf"(?:{_PART.pattern})(?:\.(?:{_PART.pattern}))*")
 
 
 class Declaration(BaseModel):
@@ -101,14 +105,16 @@ def broken(rule: str, *, path: Path | Traversable, keys: Keys, remedy: str) -> D
 def overlay_of(settings: Sequence[str]) -> dict[str, Any]:
     """Overlay of settings such as ``weather.rain_mm=12``; a value is TOML, or text as it stands.
 
+    A part of the path that itself holds a dot is quoted as in TOML: ``expect."incidents.count".equals=5``.
+
     Raises:
         DeclarationError: if a setting has no ``=``.
     """
     overlay: dict[str, Any] = {}
     for setting in settings:
         path, equals, value = setting.partition("=")
-        parts = [part.strip() for part in path.split(".")]
-        if not equals or not all(parts):
+        parts = [(part[1] or part[2]).strip() for part in _PART.finditer(path)]
+        if not equals or not all(parts) or not _PATH.fullmatch(path):
             raise DeclarationError("a setting is PATH=VALUE", file=f"--set {setting}", remedy="write it like a.b=3")
         try:
             parsed: object = tomllib.loads(f"v = {value}")["v"]
