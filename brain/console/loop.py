@@ -37,7 +37,7 @@ def loop(situation: Situation, look: Look) -> Panel:
             "key": part.key,
             "name": look.words(f"loop.{part.key}"),
             "t": part.t,
-            "state": "done" if part.t else "now" if index == now and not ended else "waiting",
+            "state": "done" if part.t else "none" if ended else "now" if index == now else "waiting",
             "note": part.note,
         }
         for index, part in enumerate(parts)

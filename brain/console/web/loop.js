@@ -10,8 +10,8 @@ export default {
       <h2>{{ w('panel.loop') }}<span><cb-level :level="s.loop.level" /> {{ s.loop.name }}</span></h2>
       <ol><li v-for="(part, i) in s.loop.parts" :key="part.key" :class="part.state">
         <b>{{ part.name }}</b>
-        <span class="at"><u v-if="part.t && !sameDay(part.t, s.head.t)">{{ shortDay(part.t) }}</u>{{ part.t ? clock(part.t) : part.state === 'waiting' ? w('loop.pending') : w('step.open') }}<i v-if="after(i)">{{ w('loop.after', { span: after(i) }) }}</i></span>
-        <span class="note">{{ part.note }}</span></li></ol>
+        <span class="at"><u v-if="part.t && !sameDay(part.t, s.head.t)">{{ shortDay(part.t) }}</u>{{ part.t ? clock(part.t) : part.state === 'none' ? '–' : part.state === 'waiting' ? w('loop.pending') : w('step.open') }}<i v-if="after(i)">{{ w('loop.after', { span: after(i) }) }}</i></span>
+        <span class="note">{{ part.state === 'none' ? '' : part.note }}</span></li></ol>
     </div>
     <div class="cb-panel cb-ticker">
       <h2>{{ w('panel.ticker') }}</h2>

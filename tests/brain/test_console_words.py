@@ -1,0 +1,84 @@
+"""The page's words are complete in both languages, and every word that the page asks for is there."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+import pytest
+
+from brain.console.words import words
+from brain.seats import ROLES, SeatOrder
+from brain.state import IncidentStage, StepStage
+from datahub.contract.codes import CaseStep, TaskStage
+
+WEB = files("brain.console").joinpath("web")
+SCRIPTS = [WEB.joinpath(each.name).read_text(encoding="utf-8") for each in WEB.iterdir() if each.name.endswith(".js")]
+ASKED = sorted({key for text in SCRIPTS for key in re.findall(r"\bw\(\s*['\"]([a-z_]+\.[a-z_0-9]+)['\"]\s*[,)]", text)})
+STYLE = WEB.joinpath("console.css").read_text(encoding="utf-8")
+
+
+def test_both_languages_fill_the_same_places() -> None:
+    chinese, english = words("zh"), words("en")
+    assert chinese.said.keys() == english.said.keys()
+    for key in chinese.said:
+        places = [sorted(re.findall(r"\{(\w+)\}", each.said[key])) for each in (chinese, english)]
+        assert places[0] == places[1], key
+
+
+def test_english_has_no_chinese_letter_but_in_the_switch() -> None:
+    found = {key for key, text in words("en").said.items() if re.search(r"[\u3400-\u9fff]", text)}
+    assert found == {"head.other_language", "head.switch_language"}
+
+
+@pytest.mark.parametrize("key", ASKED)
+def test_a_word_that_the_page_asks_for_is_declared(key: str) -> None:
+    assert words("zh").knows(key)
+
+
+def test_every_state_that_the_brain_knows_has_a_word() -> None:
+    wanted = [f"crew.{stage}" for stage in TaskStage] + [f"case.{step}" for step in CaseStep]
+    wanted += [f"stage.{stage}" for stage in IncidentStage] + [f"step.{stage}" for stage in StepStage]
+    wanted += [f"order.{order}" for order in SeatOrder] + [f"order.{order}_words" for order in SeatOrder]
+    wanted += [f"seat.{role}" for role in ROLES]
+    assert [key for key in wanted if not words("zh").knows(key)] == []
+
+
+def test_an_unknown_language_is_chinese_and_an_unknown_word_stands_for_itself() -> None:
+    assert words("fr").lang == "zh"
+    assert words("en")("fact.never_heard_of") == "never_heard_of"
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.1, contrast ratio."""
+    bright, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["dark", "light"])
+def test_text_and_the_four_levels_stand_out_from_every_ground(theme: int) -> None:
+    blocks = re.findall(r"\{([^{}]*--ground:[^{}]*)\}", STYLE)
+    colours = dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6})", blocks[theme]))
+    for ground in ("ground", "panel", "raise"):
+        for ink in ("text", "second", "chosen"):
+            assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
+        for level in ("i", "ii", "iii", "iv"):
+            assert contrast(colours[level], colours[ground]) >= 3.0, (level, ground)
+
+
+def test_the_dark_theme_has_the_colours_that_were_agreed() -> None:
+    agreed = {"ground": "#0e1420", "panel": "#151d2b", "line": "#26324a", "text": "#e6ebf4", "second": "#93a1b8",
+              "normal": "#6f8fb5", "i": "#e5484d", "ii": "#f28e3c", "iii": "#f2c744", "iv": "#4c9be8"}  # fmt: skip
+    (dark, _) = re.findall(r"\{([^{}]*--ground:[^{}]*)\}", STYLE)
+    assert agreed.items() <= dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6})", dark)).items()
+
+
+def test_nothing_is_fetched_from_outside() -> None:
+    for text in (*SCRIPTS, STYLE):
+        assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)", text) == []
