@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from brain.dispatch.choice import choose, eta_ms
-from brain.dispatch.silence import silent_why
+from brain.dispatch.silence import rest_ms, silent_why
 from brain.model import Message, TaskOrdered, TaskUpdated
 from brain.office import Office
 from brain.state import CrewState, Task
@@ -29,6 +29,7 @@ def busy_crews(office: Office) -> set[str]:
 def assign(office: Office) -> Iterator[Message]:
     """Tasks without a crew go to the nearest able crew that is free, oldest and most urgent first."""
     waiting = [task for task in office.memory.open_tasks() if task.stage is TaskStage.ORDERED and not task.assigned]
+    waiting = [task for task in waiting if task.earliest <= office.t]
     busy = busy_crews(office)
     for task in sorted(waiting, key=lambda each: (each.deadline, each.ordered, each.id)):
         crews = crews_of(office, task.department)
@@ -88,13 +89,15 @@ def try_again(office: Office, said: TaskUpdated) -> Iterator[Message]:
     if silent and crew is not None:
         crew.silent = office.t
         office.memory.keep(crew)
-    if not (silent or failed) or not _wanted(office, task) or task.attempt >= office.practice.attempts_count:
-        return
-    yield again(office, task)
+    if (silent or failed) and _wanted(office, task):
+        yield again(office, task)
 
 
 def again(office: Office, task: Task, *, crew: str = "") -> TaskOrdered:
-    """The next attempt at a task: as much time for the next crew, while the step's own deadline stays."""
+    """The next attempt at a task: as much time for the next crew, while the step's own deadline stays.
+
+    There is always one more as long as the matter is open; the overdue step calls for a person meanwhile.
+    """
     root, _, _ = task.id.partition("~")
     return TaskOrdered(
         t=office.t,
@@ -104,7 +107,7 @@ def again(office: Office, task: Task, *, crew: str = "") -> TaskOrdered:
         department=task.department,
         duty=task.duty,
         crew=crew,
-        deadline=office.t + task.deadline - task.ordered,
+        deadline=office.t + task.deadline - (task.assigned or task.ordered),
         place=task.place,
         objects=task.objects,
         attempt=task.attempt + 1,
@@ -113,12 +116,13 @@ def again(office: Office, task: Task, *, crew: str = "") -> TaskOrdered:
 
 
 def remember_tried(office: Office, said: TaskOrdered) -> Iterator[Message]:
-    """A further attempt knows who had the task before."""
+    """A further attempt knows who had the task before, and waits a while if others before it came to nothing."""
     task = office.memory.tasks[said.id]
     if task.attempt > 1:
         root, _, _ = task.id.partition("~")
         before = [each for key, each in office.memory.tasks.items() if key.partition("~")[0] == root and key != task.id]
         task.tried = tuple(dict.fromkeys(each.crew for each in before if each.crew))
+        task.earliest = said.t + rest_ms(task.attempt, office.practice)
         office.memory.keep(task)
     yield from ()
 

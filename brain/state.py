@@ -123,6 +123,7 @@ class Task(msgspec.Struct):
         moved: when the department last said anything new of it.
         eta: when the crew should be there, as far as known.
         tried: crews that had it before and fell silent or failed.
+        earliest: before this it is given to nobody, because earlier attempts came to nothing.
         recall: it was withdrawn, but the department's system does not know yet.
     """
 
@@ -148,6 +149,7 @@ class Task(msgspec.Struct):
     eta: int = 0
     findings: dict[str, Fact] = {}
     tried: tuple[str, ...] = ()
+    earliest: int = 0
     recall: bool = False
 
     @property

@@ -25,8 +25,8 @@ class Practice:
         work_ratio: how many times the time until its deadline a crew may work in silence.
         retry_s, retry_most_s: first and longest pause before an unreachable department is tried again [s].
         poll_s: how often the position of idle crews is asked for [s].
-        silent_s: for this long a crew that fell silent is chosen last [s].
-        attempts_count: so often a task is given out before a person must decide.
+        silent_s: for this long a crew that fell silent and is not heard again gets nothing [s].
+        again_s, again_most_s: pause before a third attempt, and the longest before any further one [s].
     """
 
     road_ratio: float
@@ -40,7 +40,8 @@ class Practice:
     retry_most_s: float
     poll_s: float
     silent_s: float
-    attempts_count: float
+    again_s: float
+    again_most_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,10 @@ def choose(
     practice: Practice,
     system: int = -1,
 ) -> Choice | None:
-    """The crew for a task, or None while every able crew is busy. Ties go by code.
+    """The crew for a task, or None while every able crew is busy or owes an answer. Ties go by code.
 
     ``crews`` are those of the department. One that had the task before is taken only if no other is free, one that
-    owes an answer only if all do. A department none of whose crews has the skill is left to choose itself. ``system``
+    owes an answer not at all: its silence ends when it is heard, or is forgiven after a while. A department none of whose crews has the skill is left to choose itself. ``system``
     is the supply system of the place: no road leads from one to another, so crews come over the sea only where none
     is at home.
     """
@@ -77,11 +78,10 @@ def choose(
     if not able:
         return Choice("")
     able = [crew for crew in able if system < 0 or crew.system in (-1, system)] or able
-    able = [crew for crew in able if not crew.silent] or able  # rather wait for one that answers
-    free = [crew for crew in able if crew.code not in busy]
+    free = [crew for crew in able if crew.code not in busy and not crew.silent]
     best = min(
         free,
-        key=lambda crew: (crew.code in tried, crew.silent > 0, travel_s(crew, place, practice), crew.code),
+        key=lambda crew: (crew.code in tried, travel_s(crew, place, practice), crew.code),
         default=None,
     )
     return None if best is None else Choice(best.code, travel_s(best, place, practice))

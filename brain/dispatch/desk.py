@@ -105,6 +105,9 @@ class Desk:
         crew = memory.crews.get(status.crew)
         if crew is None or status.t < crew.t:
             return
+        if crew.silent and status.t > crew.silent:
+            crew.silent = 0  # its radio is heard again
+            memory.keep(crew)
         fresh = (status.t, status.lon, status.lat, status.order, status.t + round(status.eta_s * SECOND_MS))
         if fresh != (crew.t, crew.lon, crew.lat, crew.order, crew.eta):
             crew.t, crew.lon, crew.lat, crew.order, crew.eta = fresh

@@ -44,6 +44,7 @@ def move(task: Task, update: TaskUpdated) -> Task:
     task.findings = {**task.findings, **update.findings}
     match update.stage:
         case _S.ORDERED:
+            task.deadline += update.t - task.ordered  # a crew's time begins when it is chosen
             task.assigned = update.t
         case _S.SUBMITTED:
             task.submitted = update.t

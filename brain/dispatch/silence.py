@@ -20,7 +20,7 @@ def silent_why(task: Task, *, t: int, practice: Practice) -> str:
             allowed_s = max(0.0, (task.eta - task.assigned) / SECOND_MS) * practice.arrive_ratio + practice.arrive_s
             return f"not there after {allowed_s:.0f} s on the way" if waited_s > allowed_s else ""
         case TaskStage.ON_SITE:
-            allowed_s = (task.deadline - task.ordered) / SECOND_MS * practice.work_ratio
+            allowed_s = (task.deadline - (task.assigned or task.ordered)) / SECOND_MS * practice.work_ratio
             return f"no word from the site for {allowed_s:.0f} s" if waited_s > allowed_s else ""
         case _:
             return ""
@@ -29,6 +29,17 @@ def silent_why(task: Task, *, t: int, practice: Practice) -> str:
 def pause_ms(failures: int, practice: Practice) -> int:
     """How long to wait before an unreachable department is tried again [ms]: doubling, up to a limit."""
     pause_s: float = min(practice.retry_s * 2.0 ** (failures - 1), practice.retry_most_s)
+    return round(pause_s * SECOND_MS)
+
+
+def rest_ms(attempt: int, practice: Practice) -> int:
+    """How long the next attempt at a task waits before it is given out [ms].
+
+    The second goes out at once; from the third on the pause doubles, up to a limit: what failed twice fails again soon.
+    """
+    if attempt < 3:
+        return 0
+    pause_s: float = min(practice.again_s * 2.0 ** (attempt - 3), practice.again_most_s)
     return round(pause_s * SECOND_MS)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from brain.dispatch.choice import Choice, Practice, choose, travel_s
 from brain.dispatch.life import MOVES, move
-from brain.dispatch.silence import pause_ms, silent_why
+from brain.dispatch.silence import pause_ms, rest_ms, silent_why
 from brain.model import Place, TaskUpdated
 from brain.parameter import bind, parameters
 from brain.state import CrewState, Task
@@ -44,11 +44,12 @@ def test_the_nearest_able_free_crew_is_sent() -> None:
     assert pick(far, crew("c", 113.5, skills=("repair_main",))) == "a"
 
 
-def test_one_that_was_silent_or_had_it_before_goes_last_but_goes() -> None:
+def test_one_that_had_it_before_goes_last_and_a_silent_one_is_waited_for() -> None:
     assert pick(crew("a", 113.5, silent=1), crew("b", 113.6)) == "b"
     assert pick(crew("a", 113.5, silent=1), crew("b", 113.6), busy=("b",)) is None
     assert pick(crew("a", 113.5), crew("b", 113.6), tried=("a",)) == "b"
-    assert pick(crew("a", 113.5, silent=1), tried=("a",)) == "a"
+    assert pick(crew("a", 113.5), tried=("a",)) == "a"
+    assert pick(crew("a", 113.5, silent=1)) is None
 
 
 def test_nobody_drives_over_the_sea_while_there_is_a_crew_on_this_side() -> None:
@@ -113,6 +114,17 @@ def test_what_waits_for_a_crew_or_is_over_is_not_silent() -> None:
 
 def test_pauses_double_up_to_their_limit() -> None:
     assert [pause_ms(n, PRACTICE) for n in (1, 2, 3, 4, 5, 20)] == [60_000, 120_000, 240_000, 480_000, 900_000, 900_000]
+
+
+def test_what_failed_twice_waits_before_it_is_tried_again() -> None:
+    rests = [rest_ms(attempt, PRACTICE) / 1_000 for attempt in (2, 3, 4, 5, 6, 7, 40)]
+    assert rests == [0, 600, 1_200, 2_400, 4_800, 7_200, 7_200]
+
+
+def test_a_crews_time_begins_when_it_is_chosen() -> None:
+    held = task()
+    move(held, TaskUpdated(t=10_000_000, id="t", stage=TaskStage.ORDERED, crew="a"))
+    assert held.deadline == 10_000_000 + 3_600_000
 
 
 def test_every_number_of_the_practice_is_sourced() -> None:
