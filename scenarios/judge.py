@@ -162,7 +162,7 @@ def cases_of(said: Iterable[Message], truth: Truth) -> dict[str, int]:
             counts["filed"] += 1
             deadlines[message.id], steps[message.id] = message.deadline, []
             dark = truth.feeder_was_dark if message.type == "feeder_dark" else truth.lamp_was_dark
-            counts["true" if dark(message.place.object) else "false"] += 1
+            counts["true" if dark(message.place.object, message.t) else "false"] += 1
         elif isinstance(message, CaseMoved) and message.id in steps:
             first_time = message.step not in steps[message.id]
             steps[message.id].append(message.step)

@@ -7,8 +7,37 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from datahub.contract.clock import SECOND_MS
+from datahub.contract.clock import MINUTE_MS, SECOND_MS
 from scenarios.outside import Outside
+
+
+SHORTLY_MS = 30 * MINUTE_MS
+"""A matter that was true so long before it was filed was truly found: devices report every five minutes."""
+
+
+@dataclass(slots=True)
+class Spans:
+    """When each of n things was in a state, as (row, from, to) [ms]."""
+
+    size: int
+    over: list[tuple[int, int, int]] = field(default_factory=list)
+    _since: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._since = np.zeros(self.size, np.int64)
+
+    def look(self, state: NDArray[np.bool_], now: int) -> None:
+        """How all stand at ``now`` [ms]; never before 1970."""
+        was = self._since > 0
+        for row in np.flatnonzero(was & ~state).tolist():
+            self.over.append((row, int(self._since[row]), now))
+        self._since = np.where(state, np.where(was, self._since, now), 0)
+
+    def held(self, row: int, t: int) -> bool:
+        """Whether a thing was in that state at ``t`` [ms] or shortly before."""
+        if 0 < self._since[row] <= t:
+            return True
+        return any(one == row and since <= t <= until + SHORTLY_MS for one, since, until in self.over)
 
 
 @dataclass(slots=True)
@@ -16,22 +45,20 @@ class Truth:
     """The world's own record of a run.
 
     Attributes:
-        dark_lamps: poles (by row) whose lamp was broken at some time.
-        dark_feeders: codes of feeders that were without power at some time.
+        lamps, feeders: when each pole's lamp was broken and each lamp feeder without power.
         lost_m3: water that burst mains have lost.
     """
 
     outside: Outside
-    dark_lamps: NDArray[np.bool_] = field(init=False)
-    dark_feeders: NDArray[np.bool_] = field(init=False)
+    lamps: Spans = field(init=False)
+    feeders: Spans = field(init=False)
     lost_m3: float = 0.0
     _bursts: list[tuple[int, int]] = field(init=False)
     _last: int = field(init=False)
 
     def __post_init__(self) -> None:
         objects = self.outside.world.city.objects
-        self.dark_lamps = np.zeros(len(objects["pole"]), bool)
-        self.dark_feeders = np.zeros(len(objects["lamp_feeder"]), bool)
+        self.lamps, self.feeders = Spans(len(objects["pole"])), Spans(len(objects["lamp_feeder"]))
         pipes = self.outside.world.city.water.pipes
         self._bursts = [
             (it.at, int(np.searchsorted(pipes.code, it.object)))
@@ -43,20 +70,20 @@ class Truth:
     def look(self) -> None:
         """Note how things stand now; called once a quantum."""
         world, now = self.outside.world, int(self.outside.env.now)
-        self.dark_lamps |= world.street.broken
-        self.dark_feeders |= ~world.power.energised(world.city.objects["lamp_feeder"].code)
+        self.lamps.look(world.street.broken, now)
+        self.feeders.look(~world.power.energised(world.city.objects["lamp_feeder"].code), now)
         for at, pipe in self._bursts:
             if now > at:
                 self.lost_m3 += world.water.leak_m3_s(pipe) * (now - max(at, self._last)) / SECOND_MS
         self._last = now
 
-    def lamp_was_dark(self, code: int) -> bool:
-        """Whether a pole's lamp, or the feeder it hangs on, failed at some time."""
+    def lamp_was_dark(self, code: int, t: int) -> bool:
+        """Whether a pole's lamp, or the feeder it hangs on, had failed at ``t`` [ms], or shortly before."""
         poles = self.outside.world.city.objects["pole"]
         row = int(np.searchsorted(poles.code, code))
-        return bool(self.dark_lamps[row]) or self.feeder_was_dark(int(poles.columns["feeder"][row]))
+        return self.lamps.held(row, t) or self.feeder_was_dark(int(poles.columns["feeder"][row]), t)
 
-    def feeder_was_dark(self, code: int) -> bool:
-        """Whether a lamp feeder lost its power at some time."""
+    def feeder_was_dark(self, code: int, t: int) -> bool:
+        """Whether a lamp feeder had lost its power at ``t`` [ms], or shortly before."""
         feeders = self.outside.world.city.objects["lamp_feeder"]
-        return bool(self.dark_feeders[int(np.searchsorted(feeders.code, code))])
+        return self.feeders.held(int(np.searchsorted(feeders.code, code)), t)
