@@ -153,7 +153,7 @@ def test_the_loop_of_what_was_not_so_ends_at_once(play: Play) -> None:
     play.senses.says, play.senses.is_normal = [burst(play.t + MINUTE_MS)], True
     tab = Tab(play)
     play.run(60, until=lambda: play.brain.memory.incidents != {} and not play.incident.open)
-    tab.session.push()
+    tab.session.hear({"what": "select", "incident": play.incident.id})
     assert [part["state"] for part in tab.held["loop"]["parts"]] == ["done", "none", "none", "none", "done"]
     assert tab.held["loop"]["parts"][4]["note"] == words("zh")("loop.dismissed_note")
 
