@@ -95,6 +95,12 @@ class Room:
         return self._speed
 
     def _stale(self) -> int:
-        """How long nothing new has come, in steps of five seconds; 0 while all is well [s of wall time]."""
-        quiet = self.wall() - self._seen[-1][0] if self._seen else 0.0
-        return int(quiet // 5 * 5) if quiet >= STALE_S else 0
+        """How long nothing new has come, in steps of five seconds; 0 while all is well [s of wall time].
+
+        A city whose clock runs slowly is not late for it: three of its usual pauses are waited for.
+        """
+        if not self._seen:
+            return 0
+        quiet = self.wall() - self._seen[-1][0]
+        usual = (self._seen[-1][0] - self._seen[0][0]) / max(len(self._seen) - 1, 1)
+        return int(quiet // 5 * 5) if quiet >= max(STALE_S, 3.0 * usual) else 0
