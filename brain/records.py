@@ -15,7 +15,7 @@ from typing import Final, Protocol
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, LargeBinary, bindparam, delete, func, insert
+from sqlalchemy import Engine, LargeBinary, bindparam, delete, func, insert, text
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from brain.memory import Memory, Thing
@@ -79,6 +79,8 @@ class BrainTickRow(SQLModel, table=True):
 
 _ROWS: Final = (BrainVersionRow, BrainThingRow, BrainSaidRow, BrainBlobRow, BrainTickRow)
 
+_TICKED: Final = text("INSERT INTO brain_tick (id, t) VALUES (1, :at) ON CONFLICT (id) DO UPDATE SET t = excluded.t")
+
 _MESSAGES: Final[msgspec.json.Decoder[Said]] = msgspec.json.Decoder(Said)
 
 
@@ -117,6 +119,7 @@ class Records:
                 )
                 raise OutsideError(text)
             self._said = session.exec(select(func.count()).select_from(BrainSaidRow)).one()
+            self._blobs = {row.name: row.body for row in session.exec(select(BrainBlobRow))}
             self._ordinals = {
                 (kind, key): ordinal
                 for kind, key, ordinal in session.exec(
@@ -154,17 +157,14 @@ class Records:
             self._write_things(session, memory)
             self._write_said(session, said)
             if blobs is not None:
-                session.exec(delete(BrainBlobRow))
-                session.add_all(BrainBlobRow(name=name, body=_packed(array)) for name, array in blobs.items())
-            session.merge(BrainTickRow(id=1, t=t))
+                self._write_blobs(session, blobs)
+            session.connection().execute(_TICKED, {"at": t})
         self._said += len(said)
         memory.changed.clear()
 
     def blobs(self) -> dict[str, NDArray[np.generic]]:
         """What the senses had learned."""
-        with self._store.session() as session:
-            rows = session.exec(select(BrainBlobRow).order_by(col(BrainBlobRow.name)))
-            return {row.name: np.load(io.BytesIO(row.body), allow_pickle=False) for row in rows}
+        return {name: np.load(io.BytesIO(body), allow_pickle=False) for name, body in sorted(self._blobs.items())}
 
     def said(self, *, last: int) -> list[Message]:
         """The last messages, oldest first."""
@@ -184,6 +184,19 @@ class Records:
         connection = session.connection()
         connection.execute(old, [{"was_kind": row["kind"], "was_id": row["id"]} for row in rows])
         connection.execute(insert(BrainThingRow), rows)
+
+    def _write_blobs(self, session: Session, blobs: Mapping[str, NDArray[np.generic]]) -> None:
+        """Replace the arrays that differ from what lies in the books; most of what is learned changes seldom."""
+        bodies = {name: _packed(array) for name, array in blobs.items()}
+        fresh = {name: body for name, body in bodies.items() if self._blobs.get(name) != body}
+        old = [name for name in self._blobs if name not in bodies or name in fresh]
+        connection = session.connection()
+        if old:
+            gone = delete(BrainBlobRow).where(col(BrainBlobRow.name) == bindparam("was"))
+            connection.execute(gone, [{"was": name} for name in old])
+        if fresh:
+            connection.execute(insert(BrainBlobRow), [{"name": name, "body": body} for name, body in fresh.items()])
+        self._blobs = bodies
 
     def _write_said(self, session: Session, said: Sequence[Message]) -> None:
         rows = [

@@ -37,7 +37,7 @@ from datahub.queries import Health, Queries
 from datahub.store.journal import Journal
 from datahub.store.observations import Observations, Progress
 from datahub.store.session import Store
-from datahub.store.tables import DeathRow, InboxRow, TickRow
+from datahub.store.tables import DeathRow, InboxRow
 from datahub.transport.bus import CityBus
 
 WRITE_ROWS: Final = 500_000
@@ -201,7 +201,7 @@ class Hub:
             self._fit()
             crossings = self._alarms.watch.look(fresh)
             notes, self._notes = sorted(self._notes, key=_rank), []
-            with self.store.session() as session:
+            with self.store.transaction() as connection, Session(connection) as session, session.begin():
                 events: list[HubEvent] = [DevicesBorn(t, kind, count) for kind, count in _births(notes)]
                 self._bury(session, [note for note in notes if isinstance(note, Death)])
                 events += self._alarms.cross(session, crossings)
@@ -213,7 +213,7 @@ class Hub:
                 events += self.commands.follow_up(session, t=t)
                 self._tick += 1
                 self._seen = self._journal.last
-                session.add(TickRow(id=self._tick, t=t, journal=self._seen, digest=self.memory.digest))
+                self._journal.tick(connection, self._tick, t=t, digest=self.memory.digest)
                 if notes:
                     session.exec(delete(InboxRow))
             self._at_tick = self.ledger.totals()

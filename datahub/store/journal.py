@@ -51,6 +51,11 @@ class Journal:
         if inbox:
             connection.execute(insert(InboxRow), [{"body": one} for one in inbox])
 
+    def tick(self, connection: Connection, number: int, *, t: int, digest: bytes) -> None:
+        """Note that a tick at city time ``t`` [ms] has evaluated all entries so far."""
+        values = (number, t, self.last, digest)
+        connection.exec_driver_sql("INSERT INTO hub_tick (id, t, journal, digest) VALUES (?, ?, ?, ?)", values)
+
     def after(self, entry: int) -> Iterator[tuple[int, bytes]]:
         """Entries above ``entry`` in order."""
         with self._store.lock, self._store.engine.connect() as connection:
