@@ -34,6 +34,7 @@ class CitySenses:
         self._city, self._queries = city, queries
         self._attention = Attention(city, queries, saved=saved)
         self._rules = bind(BurstRules, "burst")
+        self._told: set[int] = set()
 
     @property
     def attention(self) -> Attention:
@@ -73,7 +74,13 @@ class CitySenses:
         )
 
     def normal(self, incident: Incident) -> bool:
-        """Whether the loggers that gave an incident away are back in their band for long enough."""
+        """Whether the loggers that gave an incident away are back in their band for long enough.
+
+        Not while the picture of the mains still has valves of it closed that have just been opened.
+        """
+        ours = {*incident.shutdown.motorised, *incident.shutdown.manual}
+        if (self._told & ours) - set(incident.closed_valves):
+            return False
         return self._attention.recovered(incident.devices)
 
     def well(self, case: Case) -> bool | None:
@@ -85,6 +92,7 @@ class CitySenses:
         return seen(case.place.object, case.handled)
 
     def _tell(self, closed_valves: Sequence[int]) -> None:
+        self._told = set(closed_valves)
         valves = self._city.water.valves
         rows = [row for code in closed_valves if (row := row_of(valves, code)) is not None]
         if self._attention.supply is not None:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from datahub.contract.clock import MINUTE_MS, SECOND_MS
 from scenarios.outside import Outside
 
-
 SHORTLY_MS = 30 * MINUTE_MS
 """A matter that was true so long before it was filed was truly found: devices report every five minutes."""
 

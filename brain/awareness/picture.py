@@ -76,16 +76,18 @@ class Picture:
         result: Floats = self._by_zone[:, zones]
         return result
 
-    def shut(self, valves: Sequence[int]) -> None:
-        """Which valves (rows) are closed now; all others are open."""
+    def shut(self, valves: Sequence[int]) -> bool:
+        """Which valves (rows) are closed now; all others are open. True if that is news."""
         pipes = column(self.water, "valves", "pipe")[np.asarray(valves, np.int64)]
         shut = np.isin(self.solver.mains.pipe, pipes)
-        if (shut != self.solver.shut).any():
+        news = bool((shut != self.solver.shut).any())
+        if news:
             self.solver.close(shut)
             self.patterns = None
         inlet = column(self.water, "zones", "inlet")
         closed = np.isin(inlet, pipes)
         self._dry = (self.loggers.zone >= 0) & closed[np.maximum(self.loggers.zone, 0)]
+        return news
 
     def rank(self, deviation: Floats, sigma: Floats, trust: Trust, *, odd: dict[int, tuple[int, float]]) -> Ranking:
         """Mains by how well a loss there explains the deviations: first by linear patterns, the best again in full.

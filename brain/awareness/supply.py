@@ -61,6 +61,7 @@ class SupplyRules:
     still_s: float
     recovered_s: float
     recovered_ratio: float
+    recovered_agree_ratio: float
     candidate_count: int
 
     @property
@@ -164,8 +165,12 @@ class SupplyWatch:
         return found
 
     def close_valves(self, valves: Sequence[int]) -> None:
-        """Tell the picture which valves (rows) are closed now; all others are open."""
-        self.picture.shut(valves)
+        """Tell the picture which valves (rows) are closed now; all others are open.
+
+        Whenever that changes, the time for which deviations must be gone begins anew.
+        """
+        if self.picture.shut(valves):
+            self._recent.clear()
 
     def over(self) -> None:
         """The incident is closed or was dismissed: judge and learn afresh from here."""
@@ -175,15 +180,21 @@ class SupplyWatch:
         self._deviations.clear()
 
     def recovered(self, devices: Sequence[int]) -> bool:
-        """Whether the deviations of these devices have been gone for long enough (silent ones are not asked)."""
+        """Whether the deviations of these devices have been gone for long enough.
+
+        Silent ones are not asked, and a few may contradict: in two days a logger can begin to lie.
+        """
         signal = self.loggers.find(np.asarray(devices, np.int64))
         signal = signal[signal >= 0]
         if len(self._recent) < (self._recent.maxlen or 0) or not len(signal):
             return False
-        recent = np.abs(np.stack(self._recent)[:, signal])
+        recent = np.stack(self._recent)[:, signal]
         known = np.isfinite(recent).any(axis=0)
-        limit = np.maximum(self.rules.expected_sigma + 1.0, self.rules.recovered_ratio * self._peak[signal])
-        return bool(known.any()) and bool((np.nan_to_num(recent[:, known]) <= limit[known]).all())
+        if not known.any():
+            return False
+        limit = np.maximum(self.rules.expected_sigma + 1.0, self.rules.recovered_ratio * self._peak[signal[known]])
+        gone = (np.abs(recent[:, known]) > limit).sum(axis=0) <= 1  # one odd window is noise
+        return bool(gone.mean() >= self.rules.recovered_agree_ratio)
 
     def faulty(self) -> Ints:
         """Devices that stay out of line alone, or do not move at all: a matter for their owner, not for the city."""
@@ -268,6 +279,7 @@ class SupplyWatch:
 
     def _found(self, t: int, signal: Ints, ranking: Ranking) -> SupplyAnomaly:
         self.active = True
+        self._recent.clear()
         order = np.lexsort((self.loggers.device[signal], -np.abs(self.z[signal])))[:_EVIDENCE]
         evidence = {str(int(self.loggers.device[s])): round(float(self.z[s]), 1) for s in signal[order]}
         message = AnomalyFound(t=t, id=f"anomaly-supply-{t}", kind="supply", evidence=evidence)

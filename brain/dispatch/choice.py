@@ -70,9 +70,9 @@ def choose(
     """The crew for a task, or None while every able crew is busy or owes an answer. Ties go by code.
 
     ``crews`` are those of the department. One that had the task before is taken only if no other is free, one that
-    owes an answer not at all: its silence ends when it is heard, or is forgiven after a while. A department none of whose crews has the skill is left to choose itself. ``system``
-    is the supply system of the place: no road leads from one to another, so crews come over the sea only where none
-    is at home.
+    owes an answer not at all: its silence ends when it is heard, or is forgiven after a while. A department none of
+    whose crews has the skill is left to choose itself. ``system`` is the supply system of the place: no road leads
+    from one to another, so crews come over the sea only where none is at home.
     """
     able = [crew for crew in crews if duty in crew.skills]
     if not able:

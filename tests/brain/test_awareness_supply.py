@@ -117,6 +117,39 @@ def test_a_burst_is_over_when_the_readings_are_back(learned: tuple) -> None:
     assert run(watch, field, onset + 2 * HOUR_MS, onset + 3 * HOUR_MS) == []
 
 
+def test_one_logger_that_begins_to_lie_does_not_keep_an_incident_open(learned: tuple) -> None:
+    watch, field = begin(learned, 5)
+    row, onset = int(mains_rows(field)[2]), LEARNED + HOUR_MS
+    run(watch, field, LEARNED, onset)
+    field.leak = (row, 0.1)
+    [(_, anomaly)] = run(watch, field, onset, onset + HOUR_MS)
+    assert isinstance(anomaly, SupplyAnomaly)
+    devices = [int(code) for code in anomaly.message.evidence]
+    assert len(devices) >= 4
+    field.leak = None
+    run(watch, field, onset + HOUR_MS, onset + 2 * HOUR_MS)
+    signals = watch.loggers.find(np.array(devices))
+    lying = [z.copy() for z in watch._recent]
+    for z in lying:
+        z[signals[0]] = 1e3
+    watch._recent.clear()
+    watch._recent.extend(lying)
+    assert watch.recovered(devices), "one of many"
+    assert not watch.recovered(devices[:2]), "one of two"
+
+
+def test_recovery_is_counted_anew_when_a_valve_is_moved(learned: tuple) -> None:
+    watch, field = begin(learned, 5)
+    run(watch, field, LEARNED, LEARNED + HOUR_MS)
+    devices = LOGGERS.device[:8].tolist()
+    assert watch.recovered(devices)
+    watch.close_valves([0])
+    assert not watch.recovered(devices), "nothing has been seen with this valve closed"
+    watch.close_valves([0])
+    run(watch, field, LEARNED + HOUR_MS, LEARNED + 2 * HOUR_MS)
+    assert len(watch._recent) == watch._recent.maxlen, "the same again is no news"
+
+
 def test_what_was_learned_survives_a_restart_in_the_middle(learned: tuple) -> None:
     watch, field = begin(learned, 9)
     run(watch, field, LEARNED, LEARNED + HOUR_MS)
