@@ -12,7 +12,7 @@ from brain.console.door import open_door
 from brain.console.site import mount
 from datahub.api.app import attach
 from datahub.contract.city import City
-from datahub.contract.clock import elapsed_s, wall_ms
+from datahub.contract.clock import DAY_MS, elapsed_s, wall_ms
 from datahub.contract.errors import UsageError
 from datahub.contract.topics import Topics
 from datahub.transport.mqtt import MqttCityBus
@@ -28,7 +28,10 @@ WAIT_S = 0.2
 """How long the intake waits for the first message [s of wall time]."""
 
 OWN_CLOCK_S = 5.0
-"""Without word from the field for so long, city time goes on by the wall clock [s]."""
+"""Devices that speak without a field's marker for so long [s] are real ones: city time is then the wall clock."""
+
+REAL_MS = DAY_MS
+"""Real devices tell the time to within so much [ms]; a simulated field's may be of any year."""
 
 
 def run_city(
@@ -46,7 +49,7 @@ def run_city(
     platform = assemble(place, bus, exchange, directory=settings.data, watched=True)
     try:
         with Server(_site(platform, settings, place), host=settings.host, port=settings.port) as server:
-            _say({"city": "up", "url": server.url})
+            _say({"city": "up", "url": server.url, "t": platform.hub.now or 0})
             _live(platform, stop)
     finally:
         exchange.close()
@@ -81,17 +84,25 @@ def _site(platform: Platform, settings: Settings, city: City) -> FastAPI:
 
 def _live(platform: Platform, stop: Stop) -> None:
     """Take in what comes, and evaluate whenever city time has gone on: about once a second."""
-    last, heard, since = platform.hub.now or 0, 0.0, elapsed_s()
+    last, heard, since = platform.hub.now or 0, False, elapsed_s()
     while not stop.asked:
         marker = platform.hub.intake(wait_s=WAIT_S)
         if marker is not None:
-            heard = elapsed_s()
+            heard = True
             if marker.t > last:
                 platform.quantum(marker.t)
                 last, since = marker.t, elapsed_s()
-        elif elapsed_s() - heard > OWN_CLOCK_S and heard == 0.0 and elapsed_s() - since > 1.0:
-            platform.quantum(wall_ms())
-            last, since = wall_ms(), elapsed_s()
+        elif not heard and elapsed_s() - since > (1.0 if last > wall_ms() - REAL_MS else OWN_CLOCK_S):
+            since = elapsed_s()
+            if _real(platform):
+                last = wall_ms()
+                platform.quantum(last)
+
+
+def _real(platform: Platform) -> bool:
+    """Whether devices speak that live by the wall clock. Without any, city time waits for the field to be back."""
+    heard = platform.hub.queries.devices().heard
+    return bool((abs(heard - wall_ms()) < REAL_MS).any())
 
 
 def _say(line: dict[str, object]) -> None:

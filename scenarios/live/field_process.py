@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from datahub.contract.clock import MINUTE_MS, SECOND_MS, elapsed_s
 from datahub.contract.errors import UsageError
@@ -27,7 +28,13 @@ STEP_MS = 10 * SECOND_MS
 """Live, the field looks up at least so often in city time, so that a command or a crew need not wait a whole minute."""
 
 FAREWELL_S = 15.0
-"""How long the field waits at the end for the hub to acknowledge everything [s of wall time]."""
+"""At the end the field leaves when the hub has acknowledged nothing for so long [s of wall time]."""
+
+LEAD_MS = 3 * MINUTE_MS
+"""City time runs at most so far ahead of a platform that is there (or one second's worth, if that is more) [ms]."""
+
+ABSENT_S = 5.0
+"""A platform that has said nothing for so long [s of wall time] is not waited for: the city lives on without it."""
 
 
 def run_field(
@@ -67,8 +74,8 @@ def run_field(
 
 
 def _live(outside: Outside, pace: SteadyPace | StoryPace, *, ends: int, stop: Stop) -> None:
-    """Let city time run until the story ends, at its pace."""
-    field, waiting = outside.field, Waiting()
+    """Let city time run until the story ends, at its pace, but not away from a platform that is busy."""
+    field, waiting, platform = outside.field, Waiting(), _Counterpart(outside)
     outside.begin()
     t = int(outside.env.now)
     while t < ends and not stop.asked:
@@ -78,16 +85,41 @@ def _live(outside: Outside, pace: SteadyPace | StoryPace, *, ends: int, stop: St
         field.run_to(t)
         outside.world.advance(max(t, outside.world.now))
         field.end_quantum(t)
-        field.receive()
+        platform.listen()
         stop.wait(waiting.seconds(step, speed))
+        while platform.behind(t, lead_ms=max(LEAD_MS, speed * SECOND_MS)) and not stop.asked:
+            platform.listen(wait_s=0.1)
+
+
+@dataclass(slots=True)
+class _Counterpart:
+    """The platform as the field hears it: how far it has come [ms], and when it last said so [s of wall time]."""
+
+    outside: Outside
+    t: int = 0
+    heard: float = 0.0
+
+    def listen(self, *, wait_s: float = 0.0) -> None:
+        """Take in what has come down the wire."""
+        for marker in self.outside.field.receive(wait_s=wait_s):
+            self.t, self.heard = max(self.t, marker.t), elapsed_s()
+
+    def behind(self, t: int, *, lead_ms: float) -> bool:
+        """Whether it is there and has not come to within the lead of ``t`` [ms]."""
+        return self.heard > 0.0 and t - self.t > lead_ms and elapsed_s() - self.heard < ABSENT_S
 
 
 def _settle(outside: Outside) -> None:
-    """Wait a moment until the hub has acknowledged everything; what it has not is in flight, and said to be."""
-    since = elapsed_s()
-    while outside.field.ledger()[1] and elapsed_s() - since < FAREWELL_S:
-        outside.field.resend()
-        outside.field.receive(wait_s=1.0)
+    """Wait as long as the hub goes on acknowledging; what it has not is in flight, and said to be."""
+    field, since, asked = outside.field, elapsed_s(), False
+    left = field.ledger()[1]
+    while left and elapsed_s() - since < FAREWELL_S:
+        if not asked and elapsed_s() - since > FAREWELL_S / 3:
+            field.resend()
+            asked = True
+        field.receive(wait_s=0.5)
+        if field.ledger()[1] < left:
+            left, since, asked = field.ledger()[1], elapsed_s(), False
 
 
 def _busy(outside: Outside) -> Callable[[int], bool]:

@@ -15,10 +15,12 @@ from typing import IO
 
 import typer
 
+from datahub.contract.clock import MINUTE_MS, to_local
 from datahub.contract.errors import OutsideError
 from datahub.transport.broker import EmbeddedBroker, free_port
 from scenarios.live.stopping import Stop
 from scenarios.outcome import LedgerTotals
+from scenarios.run import configured
 from scenarios.settings import load as load_settings
 
 START_S = 120.0
@@ -176,6 +178,7 @@ def bring_up(
         city_words += ["--stubs", f"http://127.0.0.1:{stubs}", "--data", str(chosen.data)]
         town = stack.enter_context(running(Child("city", city_words, common)))
         line = town.await_word("city", "up")
+        field_words += _going_on(scenario or "calm_day", settings, reached=int(str(line["t"])))
         outside = stack.enter_context(running(Child("field", field_words, common)))
         outside.await_word("field", "up")
         typer.echo(f"operations centre: {line['url']}    (Ctrl-C ends)")
@@ -210,6 +213,13 @@ def _account(outside: Child, town: Child) -> Ledger:
         raise OutsideError("there is no ledger, because a process did not end cleanly; see what it printed above")
     both = {**field_said, **city_said}
     return Ledger(**{each.name: int(str(both[each.name])) for each in fields(Ledger)})
+
+
+def _going_on(name: str, settings: Sequence[str], *, reached: int) -> list[str]:
+    """Words that let a city whose databases have come to ``reached`` [ms] live on from there; time never goes back."""
+    if reached <= configured(name, city=None, duration=None, settings=settings).start:
+        return []
+    return ["--set", f"starts={to_local(reached + MINUTE_MS - reached % MINUTE_MS)}"]
 
 
 def _scale(settings: Sequence[str]) -> str:
