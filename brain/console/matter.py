@@ -65,7 +65,7 @@ def matter(situation: Situation, look: Look, city: City) -> Panel:
         "facts": _facts(chosen.facts, "fact", look),
         "reasons": [reason_of(reason, look) for reason in chosen.reasons],
         "steps": [_step(step, look) for step in chosen.steps],
-        "tasks": {each.id: _task(each, look, crews) for each in tasks.values()},
+        "tasks": {each.id: _task(each, look, crews, t=situation.t) for each in tasks.values()},
         "warnings": [_warning(each, look) for each in situation.warnings if each.event == chosen.id],
         "actions": actions(chosen, look),
         "assign": reassignments(tuple(tasks.values()), situation.crews, city, look),
@@ -112,8 +112,9 @@ def _step(step: StepView, look: Look) -> Panel:
     }
 
 
-def _task(task: TaskView, look: Look, crews: Mapping[str, CrewView]) -> Panel:
+def _task(task: TaskView, look: Look, crews: Mapping[str, CrewView], *, t: int) -> Panel:
     crew = crews.get(task.crew)
+    eta = crew.eta if crew and crew.task == task.id and crew.eta else task.eta
     return {
         "name": look.words.of(task.name),
         "crew": look.words.of(crew.name) if crew else task.crew,
@@ -121,7 +122,7 @@ def _task(task: TaskView, look: Look, crews: Mapping[str, CrewView]) -> Panel:
         "department": look.words.of(task.department),
         "stage": task.stage,
         "attempt": task.attempt,
-        "eta": crew.eta if crew and crew.task == task.id and crew.eta else task.eta,
+        "eta": eta if eta > t else 0,
         "arrived": task.arrived,
         "finished": task.finished,
         "deadline": task.deadline,

@@ -20,7 +20,11 @@ def picture(situation: Situation, look: Look, land: Land) -> Panel:
     tasks = {task.id: task for task in situation.tasks}
     drawn: Panel = {
         "incidents": {each.id: _incident(each, look) for each in situation.incidents if _on_map(each, chosen)},
-        "crews": {crew.code: _crew(crew, tasks.get(crew.task), look) for crew in situation.crews if _drives(crew)},
+        "crews": {
+            crew.code: _crew(crew, tasks.get(crew.task), look, t=situation.t)
+            for crew in situation.crews
+            if _drives(crew)
+        },
         "cases": {each.id: [each.lat, each.lon] for each in situation.cases if not each.closed},
     }
     if chosen is not None:
@@ -41,7 +45,8 @@ def _drives(crew: CrewView) -> bool:
     return crew.vehicle != DESK
 
 
-def _crew(crew: CrewView, task: TaskView | None, look: Look) -> Panel:
+def _crew(crew: CrewView, task: TaskView | None, look: Look, *, t: int) -> Panel:
+    """A crew; when it should be there is told until that time has passed."""
     shown: Panel = {
         "name": look.words.of(crew.name),
         "department": look.words.of(crew.department),
@@ -56,7 +61,7 @@ def _crew(crew: CrewView, task: TaskView | None, look: Look) -> Panel:
             "to": [task.lat, task.lon],
             "event": task.event,
         }
-        if crew.stage in ("accepted", "en_route") and crew.eta:
+        if crew.stage in ("accepted", "en_route") and crew.eta > t:
             shown["eta"] = crew.eta
     return shown
 

@@ -51,6 +51,8 @@ class Room:
     def situation(self) -> Situation:
         """The situation, and note when it was new."""
         situation, now = self.look_up(), self.wall()
+        if self._seen and situation.t < self._seen[-1][1]:
+            self._seen.clear()
         if not self._seen or self._seen[-1][1] != situation.t:
             self._seen.append((now, situation.t))
             while len(self._seen) > 2 and now - self._seen[1][0] > WINDOW_S:

@@ -66,7 +66,9 @@ export default {
       const from = Math.max(points.length ? points[0][0] : 0, now - span * 3600e3);
       const seen = points.filter(([t]) => t >= from), inside = band.filter(([t]) => t >= from);
       const values = [...seen.map((p) => p[1]), ...inside.flatMap((b) => [b[1], b[2]])];
-      const low = Math.min(...values), high = Math.max(...values), room = (high - low || 1) * 0.12;
+      // Where nothing much happens, the axis does not make much of it: it spans a twentieth of the value at least.
+      const least = Math.min(...values), most = Math.max(...values), lack = Math.max(0.05 * Math.abs(most) - (most - least), 0) / 2;
+      const low = least - lack, high = most + lack, room = (high - low || 1) * 0.12;
       const drawn = limit !== undefined && limit > low - 6 * room ? limit : undefined;
       const lines = (marks ?? []).filter((m) => m.t >= from).map((m) => ({
         xAxis: m.t, lineStyle: { color: color("--text"), width: 0.1 * rem }, label: { ...font, color: color("--text"), formatter: m.word, position: "insideEndTop", rotate: 0, distance: 2 },

@@ -83,7 +83,7 @@ export default {
       ]);
       if (this.gone) return;
       const map = L.map(this.$refs.box, { zoomControl: false, attributionControl: false, zoomSnap: 0.25, zoomDelta: 0.5, maxZoom: 19, minZoom: 7, preferCanvas: false, keyboard: false });
-      L.control.scale({ imperial: false, position: "bottomright" }).addTo(map);
+      L.control.scale({ imperial: false, maxWidth: 7 * parseFloat(getComputedStyle(document.documentElement).fontSize), position: "bottomright" }).addTo(map);
       L.control.zoom({ position: "bottomright" }).addTo(map);
       this.map = markRaw(map);
       this.ground = markRaw(new Ground(L, map, ground));
