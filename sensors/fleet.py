@@ -67,7 +67,9 @@ class _Said:
         """From values (d, s, p) at times (s,)."""
         _, samples, width = values.shape
         flat = values.reshape(len(rows), samples * width)
-        return cls(rows, flat, np.tile(np.arange(width), samples), np.repeat(times, width))
+        if samples == 1:
+            return cls(rows, flat, np.arange(width), times.repeat(width))
+        return cls(rows, flat, _tiled(np.arange(width), samples), times.repeat(width))
 
     def beside(self, values: Floats) -> Self:
         """With one property more, measured last."""
@@ -81,6 +83,11 @@ class _Said:
     def where(self, keep: NDArray[np.bool_]) -> Self:
         """Of these devices only."""
         return self if keep.all() else type(self)(self.rows[keep], self.values[keep], self.property, self.times)
+
+
+def _tiled(row: NDArray[Any], times: int) -> NDArray[Any]:
+    """A row so many times one after the other (``np.tile`` without its ceremony)."""
+    return np.broadcast_to(row, (times, len(row))).reshape(-1)
 
 
 def _firsts(of: Rows) -> NDArray[np.intp]:
@@ -155,7 +162,9 @@ class Fleet:
         rows = self._samples.at(minute)
         if len(rows) and self._kept is not None:
             values = self._measured(world, rows, np.array([minute * MINUTE_MS]))
-            values[~self.hardware.awake(rows, minute * MINUTE_MS)] = np.nan
+            awake = self.hardware.awake(rows, minute * MINUTE_MS)
+            if not awake.all():
+                values[~awake] = np.nan
             self._kept[rows, self._cell(rows, minute)] = values[:, 0]
 
     def _cell(self, rows: Ints, minute: int) -> Ints:
@@ -167,8 +176,7 @@ class Fleet:
         sites = self.sites.take(rows)
         if not self.kind.frozen:
             return self.hardware.read(self.kind.measure(world, sites, int(times[0]))[:, None], rows, times)
-        each = np.repeat(np.arange(len(rows)), len(times))
-        truth = self.kind.measure(world, sites.take(each), np.tile(times, len(rows)))
+        truth = self.kind.measure(world, sites.repeat(len(times)), _tiled(times, len(rows)))
         return self.hardware.read(truth.reshape(len(rows), len(times), -1), rows, times)
 
     def _report(self, world: World, due: Ints, t: int) -> list[ObservationBatch]:
@@ -227,28 +235,33 @@ class Fleet:
         of = self.nodes.of[said.rows]
         senders = of[_firsts(of)]
         drop, late, double = self._link.random((3, len(senders)))
-        if (dropped := senders[drop < self.faults.dropout]).size:
+        dropped = senders[drop < self.faults.dropout]
+        if dropped.size:
             mute = np.isin(of, dropped)
             self.muted += int(np.isfinite(said.values[mute]).sum())
             said = said.where(~mute)
-        cut = senders[(late < self.faults.late) & self.outbox.linked(senders, t)]
-        away_s = self.faults.late_s * np.exp(self._link.standard_normal(len(cut)))
-        away_s = np.clip(away_s, MINUTE_S, max(MINUTE_S, self.faults.late_max_s))
-        self.outbox.lose_link(cut, t + (away_s * SECOND_MS).astype(np.int64))
+        if (cut := senders[late < self.faults.late]).size:
+            self._lose_link(cut[self.outbox.linked(cut, t)], t)
         batch, spoke = self._pack(said, t)
         now = self.outbox.lay(batch, spoke, t)
         if not (twice := senders[double < self.faults.duplicate]).size:
             return [now]
         return [now, now.select(np.isin(now.node, self.nodes.code[twice]))]
 
+    def _lose_link(self, cut: Rows, t: int) -> None:
+        """These nodes (rows) have no link for a while."""
+        away_s = self.faults.late_s * np.exp(self._link.standard_normal(len(cut)))
+        away_s = np.clip(away_s, MINUTE_S, max(MINUTE_S, self.faults.late_max_s))
+        self.outbox.lose_link(cut, t + (away_s * SECOND_MS).astype(np.int64))
+
     def _pack(self, said: _Said, t: int) -> tuple[ObservationBatch, NDArray[np.intp]]:
         """One pack for each node with something to say."""
         shown = self.hardware.round(said.values, said.property)
         d, width = shown.shape
         columns: list[NDArray[Any]] = [
-            np.repeat(self.sites.device[said.rows], width),
-            np.tile(said.property.astype(np.int16), d),
-            np.tile(said.times, d),
+            self.sites.device[said.rows].repeat(width),
+            _tiled(said.property.astype(np.int16), d),
+            _tiled(said.times, d),
             shown.reshape(-1),
         ]
         keep = np.isfinite(shown)

@@ -28,6 +28,7 @@ class Hardware:
         self._lasting(kind, codes, seeds=seeds)
         self._noise = np.array([it.noise for it in kind.accuracy]) * faults.noise
         self._scatter = np.array([it.scatter for it in kind.accuracy]) * faults.noise
+        self._scattered, self._noisy = np.flatnonzero(self._scatter), np.flatnonzero(self._noise)
         self._grain(kind)
         self._lay_spells(kind, codes, seeds=seeds, faults=faults)
         self._full: NDArray[np.float32] | None = None
@@ -99,12 +100,10 @@ class Hardware:
     def read(self, values: Floats, rows: Ints, times: Ints) -> Floats:
         """What devices measured: ``values`` (d, s, p) of the world at ``times`` (s,) [ms] with all that is wrong."""
         shown = self.lasting(values, rows)
-        if self._scatter.any():
-            where = np.flatnonzero(self._scatter)
+        if len(where := self._scattered):
             draw = self._rng.standard_normal((*shown.shape[:2], len(where)))
             shown[..., where] *= 1 + self._scatter[where] * draw
-        if self._noise.any():
-            where = np.flatnonzero(self._noise)
+        if len(where := self._noisy):
             shown[..., where] += self._noise[where] * self._rng.standard_normal((*shown.shape[:2], len(where)))
         self._creep(shown, rows, times)
         self._stick(shown, rows, times)

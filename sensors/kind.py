@@ -60,6 +60,19 @@ class Sites:
             node=None if self.node is None else self.node[rows],
         )
 
+    def repeat(self, times: int) -> Self:
+        """Every site so many times in a row."""
+        return type(self)(
+            device=self.device.repeat(times),
+            object=self.object.repeat(times),
+            row=self.row.repeat(times),
+            lon=self.lon.repeat(times),
+            lat=self.lat.repeat(times),
+            community=self.community.repeat(times),
+            columns={name: column.repeat(times) for name, column in self.columns.items()},
+            node=None if self.node is None else self.node.repeat(times),
+        )
+
 
 class Measure(Protocol):
     """What the devices of a kind would read if they were perfect."""

@@ -64,7 +64,7 @@ class ObservationBatch:
     @builtins.property
     def counts(self) -> Ints:
         """Readings in each pack."""
-        return np.diff(self.offset)
+        return self.offset[1:] - self.offset[:-1]
 
     @builtins.property
     def pack(self) -> Ints:
@@ -78,6 +78,8 @@ class ObservationBatch:
 
     def select(self, keep: NDArray[np.bool_]) -> Self:
         """The packs for which ``keep`` (length k) is true, in their order."""
+        if keep.all():
+            return self
         counts = self.counts
         rows = np.repeat(keep, counts)
         return type(self)(
@@ -119,7 +121,9 @@ class ObservationBatch:
 
 def offsets(counts: Ints) -> Ints:
     """Start row of each pack, and the row count at the end."""
-    return np.concatenate((np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)))
+    result = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=result[1:])
+    return result
 
 
 def concatenate(batches: Sequence[ObservationBatch]) -> ObservationBatch:
@@ -129,8 +133,9 @@ def concatenate(batches: Sequence[ObservationBatch]) -> ObservationBatch:
     names: dict[str, int] = {}
     columns: list[NDArray[np.int16]] = []
     for batch in batches:
-        mapping = np.array([names.setdefault(name, len(names)) for name in batch.properties], np.int16)
-        columns.append(mapping[batch.property] if len(batch) else batch.property)
+        numbers = [names.setdefault(name, len(names)) for name in batch.properties]
+        same = not len(batch) or numbers == list(range(len(numbers)))
+        columns.append(batch.property if same else np.array(numbers, np.int16)[batch.property])
 
     def join(name: str) -> Ints:
         return np.concatenate([getattr(batch, name) for batch in batches]) if batches else np.zeros(0, np.int64)

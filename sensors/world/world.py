@@ -73,6 +73,8 @@ class World:
         """
         if t < self.now:
             raise UsageError(f"the world stands at {self.now} ms and cannot go back to {t} ms; start a new one")
+        if t == self.now and not (self._pending and self._pending[0].at <= t):
+            return
         while self._pending and self._pending[0].at <= t:
             due = self._pending.pop(0)
             self._go(max(self.now, due.at))
