@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from brain.model import (
+    AlarmRaised,
     CaseFiled,
     CaseMoved,
     EventClosed,
@@ -40,12 +41,17 @@ class Told:
     confirmed: EventConfirmed | None = None
     plan: PlanActivated | None = None
     level: int | None = None
+    gravest: int | None = None
     closed: EventClosed | None = None
     dismissed: EventDismissed | None = None
     opened: dict[str, int] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
     tasks: dict[str, list[Message]] = field(default_factory=dict)
     warnings: dict[str, list[Message]] = field(default_factory=dict)
+
+    def grade(self, level: int) -> None:
+        """The response is at this level from now on."""
+        self.level, self.gravest = level, min(level, self.gravest or level)
 
 
 def told(said: Iterable[Message]) -> dict[str, Told]:
@@ -62,9 +68,10 @@ def told(said: Iterable[Message]) -> dict[str, Told]:
                 word = {EventConfirmed: "confirmed", EventDismissed: "dismissed", EventClosed: "closed"}[type(message)]
                 setattr(incidents[message.id], word, message)
             case PlanActivated() if message.event in incidents:
-                incidents[message.event].plan, incidents[message.event].level = message, message.level
+                incidents[message.event].plan = message
+                incidents[message.event].grade(message.level)
             case LevelChanged() if message.event in incidents:
-                incidents[message.event].level = message.level
+                incidents[message.event].grade(message.level)
             case StepOpened() if message.event in incidents:
                 incidents[message.event].opened.setdefault(message.step, message.t)
             case StepDone() if message.event in incidents:
@@ -175,6 +182,13 @@ def cases_of(said: Iterable[Message], truth: Truth) -> dict[str, int]:
     return counts
 
 
+def alarms_of(said: Iterable[Message], *, devices: int, days: float) -> dict[str, float]:
+    """How often the hub spoke up: about the city, and about its own devices per device and day."""
+    raised = [message.fault for message in said if isinstance(message, AlarmRaised)]
+    faults = sum(raised) / max(devices * days, 1e-9)
+    return {"alarms_city": float(len(raised) - sum(raised)), "alarms_fault_per_device_day": round(faults, 5)}
+
+
 def kpis_of(incidents: dict[str, Told], truth: Truth) -> dict[str, float]:
     """Indicators of the run that need the truth: delays, places, false and missed incidents. Units in the names."""
     outside = truth.outside
@@ -194,14 +208,27 @@ def kpis_of(incidents: dict[str, Told], truth: Truth) -> dict[str, float]:
         if it.confirmed:
             kpis["confirmed_right"] = float(it.confirmed.place.object == burst.object)
             kpis["confirmation_delay_s"] = (it.confirmed.t - burst.at) / SECOND_MS
+        if it.gravest is not None:
+            kpis["level_gravest"] = float(it.gravest)
+        kpis |= _warned(it)
         if it.closed:
             kpis["closure_delay_s"] = (it.closed.t - burst.at) / SECOND_MS
     kpis["incidents_missed"] = float(len(bursts) - matched)
     kpis["incidents_false"] = float(len(incidents) - matched)
     if bursts:
         kpis["water_lost_m3"] = truth.lost_m3
+        if truth.stilled:
+            kpis["isolation_delay_s"] = (truth.stilled - bursts[-1].at) / SECOND_MS
     kpis["engine_warnings"] = float(outside.world.water.engine_warnings)
     return kpis
+
+
+def _warned(it: Told) -> dict[str, float]:
+    """Share of the people cut off whom the first texts have reached."""
+    texts = [warning for warning in warnings_of(it, begins=0) if warning.channel == "sms"]
+    first = [warning for warning in texts if warning.issued_s == texts[0].issued_s]
+    people = sum(warning.people for warning in first)
+    return {"warned_ratio": sum(warning.delivered for warning in first) / people} if people else {}
 
 
 def _pairs(bursts: Iterable[Disturbance], incidents: dict[str, Told]) -> list[tuple[Disturbance, Told]]:

@@ -8,6 +8,7 @@ from datahub.contract.city import City
 from datahub.contract.errors import UsageError
 from datahub.contract.observations import Ints
 from scenarios.scenario import Where
+from scenarios.survey.segments import people_behind
 
 
 def district_of(city: City, communities: Ints) -> list[str]:
@@ -41,6 +42,14 @@ def pipe_for(city: City, where: Where, *, rng: np.random.Generator) -> int:
         gap = np.abs(diameter - where.diameter_m)
         fits &= gap <= gap[fits].min() + 1e-9
     rows = np.flatnonzero(fits)
+    if where.people_cut_off:
+        behind = people_behind(city, rows)
+        if not (behind >= where.people_cut_off).any():
+            raise UsageError(
+                f"no such main of {city.name} leaves {where.people_cut_off} people without water when it is shut; "
+                f"the most is {behind.max():.0f}"
+            )
+        rows = rows[behind >= where.people_cut_off]
     if where.pick == "largest":
         return int(rows[np.lexsort((pipes.code[rows], -diameter[rows]))[0]])
     return int(rng.choice(rows))

@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from datahub.contract.city import City
-from datahub.contract.clock import SECOND_MS, duration_ms, to_local
+from datahub.contract.clock import DAY_MS, SECOND_MS, duration_ms, to_local
 from datahub.contract.errors import OutsideError, UsageError
 from scenarios import scenario as declared
 from scenarios import simulation
 from scenarios.declarations import overlay_of
 from scenarios.expect import judge
-from scenarios.judge import cases_of, incident_of, kpis_of, told, warnings_of
+from scenarios.judge import alarms_of, cases_of, incident_of, kpis_of, told, warnings_of
 from scenarios.outcome import LedgerTotals, Outcome, manifest
 from scenarios.report.report import Source, write_report
 from scenarios.scenario import Scenario
@@ -140,6 +140,8 @@ def outcome_of(name: str, scenario: Scenario, city: City, story: Story, *, seed:
         expectations=[],
         manifest=manifest(city.hash),
     )
+    days = (int(story.outside.env.now) - begins) / DAY_MS
+    outcome.kpis |= alarms_of(story.said, devices=outcome.devices, days=days)
     outcome.expectations = judge(outcome, scenario.expect)
     return outcome
 

@@ -50,12 +50,14 @@ class Where(Declaration):
         district: ``most_people``, a district's code, or empty for all.
         trunk: only trunk mains.
         diameter_m: nearest to this nominal diameter [m].
+        people_cut_off: only where taking the main out of service leaves at least so many people without water.
         pick: ``largest`` (most flow capacity) or ``any`` of those that fit, drawn by the run's seed.
     """
 
     district: str = ""
     trunk: bool = True
     diameter_m: float | None = Field(None, gt=0)
+    people_cut_off: int = Field(0, ge=0)
     pick: Literal["largest", "any"] = "any"
 
 

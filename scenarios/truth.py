@@ -14,6 +14,10 @@ SHORTLY_MS = 30 * MINUTE_MS
 """A matter that was true so long before it was filed was truly found: devices report every five minutes."""
 
 
+DRY_M3_S = 0.001
+"""A main that loses less has been stilled (``dry_m3_s`` of the crews' practice)."""
+
+
 @dataclass(slots=True)
 class Spans:
     """When each of n things was in a state, as (row, from, to) [ms]."""
@@ -46,12 +50,14 @@ class Truth:
     Attributes:
         lamps, feeders: when each pole's lamp was broken and each lamp feeder without power.
         lost_m3: water that burst mains have lost.
+        stilled: when the last burst main ran dry for good [ms]; 0: it runs.
     """
 
     outside: Outside
     lamps: Spans = field(init=False)
     feeders: Spans = field(init=False)
     lost_m3: float = 0.0
+    stilled: int = 0
     _bursts: list[tuple[int, int]] = field(init=False)
     _last: int = field(init=False)
 
@@ -73,7 +79,9 @@ class Truth:
         self.feeders.look(~world.power.energised(world.city.objects["lamp_feeder"].code), now)
         for at, pipe in self._bursts:
             if now > at:
-                self.lost_m3 += world.water.leak_m3_s(pipe) * (now - max(at, self._last)) / SECOND_MS
+                leak = world.water.leak_m3_s(pipe)
+                self.lost_m3 += leak * (now - max(at, self._last)) / SECOND_MS
+                self.stilled = 0 if leak > DRY_M3_S else self.stilled or now
         self._last = now
 
     def lamp_was_dark(self, code: int, t: int) -> bool:

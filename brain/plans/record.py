@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from brain.state import CommandState, Fact, Incident, StepStage, Task, WarningState
 from datahub.contract.clock import SECOND_MS
@@ -56,13 +56,25 @@ def _counts(
         "overdue_steps_count": float(sum(state.overdue for state in incident.steps.values())),
         "test_rounds_count": float(max((state.round for state in incident.steps.values()), default=1)),
         "warnings_count": float(len(warnings)),
-        "people_warned": float(sum(warning.people for warning in warnings if warning.channel == "sms")),
+        "people_warned": float(max((warning.people for warning in warnings if warning.channel == "sms"), default=0)),
         "sms_delivered_count": float(sum(warning.delivered for warning in warnings if warning.channel == "sms")),
         "failed_valves_count": float(len(incident.failed_valves)),
     }
+    lorries = [task for task in tasks if task.duty == "water_tanker" and task.attempt == 1]
+    if lorries:
+        counts["lorry_wanted_m3"] = round(sum(_volume_m3(task.details) for task in lorries), 1)
+        counts["lorry_brought_m3"] = round(
+            sum(_volume_m3(task.findings) for task in done if task.duty == "water_tanker"), 1
+        )
     if travel:
         counts["mean_arrival_s"] = round(sum(travel) / len(travel), 1)
     return counts
+
+
+def _volume_m3(facts: Mapping[str, Fact]) -> float:
+    """Water that a lorry was asked for, or says it has brought [m3]."""
+    volume = facts.get("volume_m3", 0.0)
+    return float(volume) if isinstance(volume, int | float) else 0.0
 
 
 def _since(incident: Incident, t: int) -> float:
