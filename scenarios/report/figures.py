@@ -28,6 +28,9 @@ INK, SECOND, LINE, GROUND = "#1b2433", "#5b6b84", "#c9d3e2", "#ffffff"
 NORMAL, BAND = "#4f7099", "#dbe4f0"
 LEVEL = {1: "#c62f36", 2: "#d9731a", 3: "#b88a00", 4: "#2777c4"}
 LEVELS = ("I", "II", "III", "IV")
+SMALL_DEG = 0.2
+"""A city that is no wider than this is shown whole [deg of longitude]."""
+
 MARK = {1: "s", 2: "D", 3: "^", 4: "o"}
 
 _STYLE: Any = {
@@ -75,7 +78,13 @@ def svg(figure: Figure) -> str:
     return whole[whole.index("<svg") :]
 
 
-def map_of(city: City, incidents: Sequence[IncidentOutcome], *, dry: Mapping[str, tuple[str, ...]]) -> str:
+def map_of(
+    city: City,
+    incidents: Sequence[IncidentOutcome],
+    *,
+    dry: Mapping[str, tuple[str, ...]],
+    names: Mapping[str, str],
+) -> str:
     """Map of the districts that were hit: outlines, trunk mains, communities without water, where it happened.
 
     ``dry``: incident id -> codes of the communities that its isolation cut off.
@@ -101,7 +110,7 @@ def map_of(city: City, incidents: Sequence[IncidentOutcome], *, dry: Mapping[str
                 markersize=10,
                 markeredgecolor=INK,
                 zorder=5,
-                label=f"{incident.type} · {LEVELS[level - 1]}",
+                label=f"{names.get(incident.type, incident.type)} · {LEVELS[level - 1]}",
             )
         _frame(axes, city, incidents)
         if incidents:
@@ -121,11 +130,11 @@ def _trunk_mains(axes: Axes, city: City) -> None:
 
 
 def _frame(axes: Axes, city: City, incidents: Sequence[IncidentOutcome]) -> None:
-    """Show the surroundings of what happened (about 8 km), or the whole city where nothing did; with a scale bar."""
+    """Show the surroundings of what happened (about 8 km), or all of a city that is small or calm; with a scale bar."""
     rings = city.outline
     west, south = (float(min(ring[:, k].min() for ring in rings)) for k in (0, 1))
     east, north = (float(max(ring[:, k].max() for ring in rings)) for k in (0, 1))
-    if incidents:
+    if incidents and east - west > SMALL_DEG:
         lon, lat = incidents[0].lon, incidents[0].lat
         reach = min(0.08, (east - west) / 2)
         west, east, south, north = lon - 1.4 * reach, lon + 1.4 * reach, lat - reach, lat + reach
@@ -150,7 +159,7 @@ def curves(items: Sequence[Curve], *, start: int, marks: Mapping[str, int]) -> s
         rows = figure.subplots(max(len(items), 1), 1, sharex=True, squeeze=False)[:, 0]
         for axes, curve in zip(rows, items, strict=False):
             hours = (curve.t - start) / HOUR_MS
-            axes.fill_between(hours, curve.low, curve.high, color=BAND, linewidth=0, label="normal for the hour")
+            axes.fill_between(hours, curve.low, curve.high, color=BAND, linewidth=0, label="usual at that hour")
             axes.plot(hours, curve.value, color=NORMAL, linewidth=0.9)
             axes.set_title(curve.title)
             axes.set_ylabel(curve.unit)
@@ -160,7 +169,7 @@ def curves(items: Sequence[Curve], *, start: int, marks: Mapping[str, int]) -> s
             rows[0].annotate(
                 name, ((moment - start) / HOUR_MS, 1.0), xycoords=("data", "axes fraction"), fontsize=7, rotation=35
             )
-        rows[-1].set_xlabel("hours since the scenario began")
+        rows[-1].set_xlabel("小时(自情景开始)· hours since the scenario began")
         figure.tight_layout()
         return svg(figure)
 
@@ -173,13 +182,21 @@ def timeline(incident: IncidentOutcome, steps: Sequence[tuple[str, float, float]
         for row, (name, opened, done) in enumerate(steps):
             left, right = ((moment - incident.detected_s) / 3600 for moment in (opened, done))
             axes.barh(row, max(right - left, 0.01), left=left, height=0.55, color=NORMAL)
-            axes.text(right + 0.1, row, _span(done - opened), va="center", fontsize=7, color=SECOND)
+            axes.annotate(
+                _span(done - opened),
+                (max(right, left + 0.01), row),
+                xytext=(3, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=7,
+                color=SECOND,
+            )
             axes.text(-0.01, row, name, va="center", ha="right", transform=axes.get_yaxis_transform(), fontsize=8)
         axes.set_yticks([])
         axes.set_ylim(len(steps) - 0.4, -0.6)
         axes.set_xlim(left=0)
         axes.margins(x=0.12)
-        axes.set_xlabel("hours since detection")
+        axes.set_xlabel("小时(自发现)· hours since detection")
         return svg(figure)
 
 

@@ -45,6 +45,8 @@ def page(
     held = sum(expectation.held for expectation in outcome.expectations)
     mood, mark = ("", "✓") if outcome.held else (" failed", "✗")
     verdict = f"{mark} {held} of {len(outcome.expectations)} expectations held"
+    if not outcome.expectations:
+        verdict = "live: shown, not judged"
     parts = [
         f'<h1>{escape(zh)} <span class="second">{escape(en)}</span></h1>',
         f'<p class="lead">{escape(outcome.city)} · seed {outcome.seed} · bus {escape(outcome.bus)} · from '
@@ -52,7 +54,7 @@ def page(
         f'<p><span class="verdict{mood}">{verdict}</span></p>',
         *(_incident(incident, names) for incident in outcome.incidents),
         *(f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>" for caption, svg in figures),
-        _expectations(outcome.expectations),
+        *([_expectations(outcome.expectations)] if outcome.expectations else []),
         _ledger(outcome.ledger),
         _measures(outcome),
     ]
@@ -86,8 +88,8 @@ def _incident(incident: IncidentOutcome, names: Mapping[str, str]) -> str:
         [
             names.get(task.step, task.step),
             names.get(task.department, task.department),
-            task.duty,
-            task.stage,
+            names.get(f"duty.{task.duty}", task.duty),
+            names.get(task.stage, task.stage),
             str(task.attempt),
             _since(None if task.arrived is None else (task.arrived - task.ordered) / 1000),
             _since(None if task.done is None else (task.done - task.ordered) / 1000),
@@ -95,21 +97,62 @@ def _incident(incident: IncidentOutcome, names: Mapping[str, str]) -> str:
         for task in incident.tasks
     ]
     record = [
-        [name, f"{value:,.4g}" if isinstance(value, float) else str(value)] for name, value in incident.record.items()
+        [_recorded(name, names), _since(value) if name.endswith("_s") and isinstance(value, float) else _shown(value)]
+        for name, value in incident.record.items()
     ]
     return (
-        f"<section><h2>{escape(names.get(incident.type, incident.type))} · level {level}</h2>"
+        f"<section><h2>{escape(names.get(incident.type, incident.type))} · 级别 level {level}</h2>"
         f"<p>Detected {_since(incident.detected_s)}, confirmed {_since(incident.confirmed_s)}, plan "
         f"{escape(incident.plan or '–')} activated {_since(incident.activated_s)}, closed {_since(incident.closed_s)} "
         '<span class="second">(hours:minutes since the scenario began)</span></p>'
         + _table(
-            ["step", "department", "duty", "stage", "attempt", "to arrival", "to done"],
+            [
+                "步骤 step",
+                "部门 department",
+                "任务 duty",
+                "状态 stage",
+                "次 attempt",
+                "到场 to arrival",
+                "完成 to done",
+            ],
             rows,
             numbers=frozenset({4, 5, 6}),
         )
-        + (f"<h2>After-action record</h2>{_table(['value', ''], record, numbers=frozenset({1}))}" if record else "")
+        + (
+            f"<h2>处置总结 After-action record</h2>{_table(['项目 item', ''], record, numbers=frozenset({1}))}"
+            if record
+            else ""
+        )
         + "</section>"
     )
+
+
+#: Items of the after-action record that are no step of the plan.
+_RECORD = {
+    "closed_s": "办结 closed after",
+    "confirmed_s": "核实 confirmed after",
+    "activated_s": "启动预案 plan activated after",
+    "isolated_s": "关断 isolated after",
+    "lost_m3": "估计漏失水量 estimated loss, at most [m³]",
+    "people_without_water_peak": "停水人口峰值 people without water, at most",
+    "person_hours_without_water": "停水人时 person-hours without water",
+    "tasks_count": "任务 tasks",
+    "tasks_done_count": "完成任务 tasks done",
+    "reassigned_count": "改派 given to another crew",
+    "commands_count": "设备指令 commands to devices",
+    "commands_failed_count": "失败指令 commands that failed",
+    "overdue_steps_count": "超时步骤 steps overdue",
+    "test_rounds_count": "水质检测轮次 rounds of testing",
+    "warnings_count": "预警信息 warnings",
+    "people_warned": "短信告知人口 people warned by text message",
+    "sms_delivered_count": "送达短信 text messages delivered",
+    "failed_valves_count": "失灵阀门 valves that would not move",
+    "mean_arrival_s": "平均到场 mean time to arrival",
+}
+
+
+def _recorded(name: str, names: Mapping[str, str]) -> str:
+    return _RECORD.get(name) or names.get(name.removesuffix("_s"), name)
 
 
 def _expectations(judged: Sequence[ExpectationOutcome]) -> str:
@@ -120,7 +163,7 @@ def _expectations(judged: Sequence[ExpectationOutcome]) -> str:
         for item in judged
     )
     head = "<tr><th>value</th><th>expected</th><th>actual</th><th></th></tr>"
-    return f"<section><h2>Expectations</h2><table>{head}{rows}</table></section>"
+    return f"<section><h2>预期 Expectations</h2><table>{head}{rows}</table></section>"
 
 
 def _shown(value: float | str | bool | None) -> str:
@@ -143,7 +186,7 @@ def _ledger(ledger: LedgerTotals) -> str:
         ],
         *([f"rejected: {reason}", f"{count:,}", ""] for reason, count in sorted(ledger.by_reason.items())),
     ]
-    return f"<section><h2>Ledger: {right}</h2>{_table(['where', 'readings', ''], rows)}</section>"
+    return f"<section><h2>数据账 Ledger: {right}</h2>{_table(['where', 'readings', ''], rows)}</section>"
 
 
 def _measures(outcome: Outcome) -> str:
@@ -151,8 +194,8 @@ def _measures(outcome: Outcome) -> str:
     kpis = [[name, f"{value:,.5g}"] for name, value in outcome.kpis.items()]
     made = outcome.manifest
     return (
-        f"<section><h2>Figures</h2>{_table(['name', 'value'], cases + kpis, numbers=frozenset({1}))}</section>"
-        f'<section><h2>Manifest</h2><p class="second">digest <code>{outcome.digest}</code><br>'
+        f"<section><h2>数值 Figures</h2>{_table(['name', 'value'], cases + kpis, numbers=frozenset({1}))}</section>"
+        f'<section><h2>版本 Manifest</h2><p class="second">digest <code>{outcome.digest or "–"}</code><br>'
         f"city <code>{made.city_hash}</code><br>"
         f"{escape(f'citybrain {made.version} · Python {made.python} · {made.platform}')}<br>"
         f"{escape(made.constraints)}</p></section>"

@@ -9,8 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from brain.model import AnomalyFound, Message, WarningIssued
+from brain.plans.reading import library
+from brain.views import Name
+from brain.wording import DUTIES, EVENTS, STAGES
 from datahub.contract.city import City
-from datahub.contract.clock import HOUR_MS, MINUTE_MS, SECOND_MS
+from datahub.contract.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, of_day
+from datahub.contract.observations import Floats, Ints
 from datahub.queries import Queries
 from scenarios.judge import told
 from scenarios.outcome import Outcome
@@ -20,6 +24,11 @@ from scenarios.scenario import Scenario
 
 #: property -> (unit for people, factor)
 SHOWN = {"pressure_pa": ("kPa", 1e-3), "flow_m3_s": ("m³/h", 3600.0)}
+
+_TITLES = {"pressure_pa": Name("压力", "Pressure"), "flow_m3_s": Name("流量", "Flow")}
+
+_HABIT_MS = 30 * MINUTE_MS
+"""The day is parted into spans of this length, in each of which a logger has its usual range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,37 +51,47 @@ def write_report(path: Path, outcome: Outcome, scenario: Scenario, city: City, s
     """Write the self-contained report of a run."""
     begins = source.begins
     incidents = told(source.said)
+    names = names_of(city)
     dry: dict[str, tuple[str, ...]] = {}
     for message in source.said:
         if isinstance(message, WarningIssued):
             dry.setdefault(message.event, message.communities)
-    figures = [("Where: outlines, trunk mains, communities without water", map_of(city, outcome.incidents, dry=dry))]
+    figures = [
+        (
+            "位置:区划、供水主干管、停水社区 · Where: outlines, trunk mains, communities without water",
+            map_of(city, outcome.incidents, dry=dry, names=names),
+        )
+    ]
     for incident in outcome.incidents:
         it = incidents[incident.id]
         steps = [
-            (step, (opened - begins) / SECOND_MS, (it.done[step] - begins) / SECOND_MS)
+            (names.get(step, step), (opened - begins) / SECOND_MS, (it.done[step] - begins) / SECOND_MS)
             for step, opened in it.opened.items()
             if step in it.done
         ]
-        figures.append(("What happened when: each step of the plan from opened to done", timeline(incident, steps)))
+        figures.append(
+            (
+                "时间线:预案各步骤从启动到完成 · When: each step of the plan from opened to done",
+                timeline(incident, steps),
+            )
+        )
     if found := _curves(source):
         marks = {
             name: round(begins + since * SECOND_MS)
             for incident in outcome.incidents[:1]
             for name, since in (
-                ("detected", incident.detected_s),
-                ("confirmed", incident.confirmed_s),
-                ("closed", incident.closed_s),
+                ("发现 detected", incident.detected_s),
+                ("核实 confirmed", incident.confirmed_s),
+                ("办结 closed", incident.closed_s),
             )
             if since is not None
         }
         figures.append(
             (
-                "Pressures and flows nearest to it, beside what is normal for the hour",
+                "暴露异常的监测点与平日同时段范围 · Loggers that gave it away, and their range at that hour before",
                 curves(found, start=begins, marks=marks),
             )
         )
-    names = {code: f"{d.zh} {d.en}" for code, d in city.departments.items()}
     path.write_text(page(outcome, titles=(scenario.zh, scenario.en), figures=figures, names=names), encoding="utf-8")
 
 
@@ -88,7 +107,35 @@ def _curves(source: Source) -> list[Curve]:
                 int(device), name, start=found.t - 2 * HOUR_MS, end=source.ends, every_s=5 * MINUTE_MS / SECOND_MS
             )
             if len(series):
-                empty = np.full(len(series), np.nan)
-                title = f"{name.split('_')[0]} at {device}"
-                result.append(Curve(title, unit, series.t, series.mean * factor, empty, empty))
+                title = f"{_shown(_TITLES[name])} · {device}"
+                low, high = _usual(source, int(device), name, series.t)
+                value = series.mean * factor
+                result.append(Curve(title, unit, series.t, value, low * factor, high * factor))
     return result
+
+
+def _usual(source: Source, device: int, name: str, t: Ints) -> tuple[Floats, Floats]:
+    """Least and greatest value of a logger at each time of day, in the days before the scenario; NaN where unheard."""
+    before = source.queries.series(
+        device, name, start=source.begins - 7 * DAY_MS, end=source.begins, every_s=_HABIT_MS / SECOND_MS
+    )
+    spans = DAY_MS // _HABIT_MS
+    low, high = np.full(spans, np.nan), np.full(spans, np.nan)
+    span = np.array([of_day(int(moment)) // _HABIT_MS for moment in before.t], np.int64)
+    np.fmin.at(low, span, before.min)
+    np.fmax.at(high, span, before.max)
+    asked = np.array([of_day(int(moment)) // _HABIT_MS for moment in t], np.int64)
+    return low[asked], high[asked]
+
+
+def names_of(city: City) -> dict[str, str]:
+    """What people call the things that outcome and transcript name by id, in both languages."""
+    names = {code: f"{d.zh} {d.en}" for code, d in city.departments.items()}
+    names |= {step.id: f"{step.zh} {step.en}" for plan in library() for step in plan.step}
+    for words in (EVENTS, {str(stage): name for stage, name in STAGES.items()}):
+        names |= {word: _shown(name) for word, name in words.items()}
+    return names | {f"duty.{word}": _shown(name) for word, name in DUTIES.items()}
+
+
+def _shown(name: Name) -> str:
+    return f"{name.zh} {name.en}"
