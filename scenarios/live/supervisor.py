@@ -185,7 +185,7 @@ def bring_up(
         _watch(town, outside, stop=stop, leave=leave)
         outside.end()
         town.end()
-        return _account(outside, town)
+        return account(outside, town)
 
 
 def _watch(town: Child, outside: Child, *, stop: Stop, leave: bool) -> None:
@@ -201,7 +201,7 @@ def _watch(town: Child, outside: Child, *, stop: Stop, leave: bool) -> None:
             stop.wait(0.5)
 
 
-def _account(outside: Child, town: Child) -> Ledger:
+def account(outside: Child, town: Child) -> Ledger:
     """Hold both sides' last words against each other.
 
     Raises:

@@ -1,0 +1,112 @@
+"""How commands end: one sentence and an exit status that a script can rely on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+ROOT = Path(__file__).parents[2]
+QUICK = ("--city", "harbour", "--for", "2m", "--set", "warmup.duration=2m")
+
+
+def environment() -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("CITYBRAIN_")}
+    return clean | {"PYTHONPATH": str(ROOT), "COLUMNS": "200", "TERM": "dumb"}
+
+
+def citybrain(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "scenarios", *words]
+    return subprocess.run(
+        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=240, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("run", "water_main_brust"), "there is no scenario 'water_main_brust'; did you mean 'water_main_burst'?"),
+        (("run", "calm_day", "--city", "harbor"), "there is no city 'harbor'; there are harbour, zhuhai"),
+        (("run", "calm_day", "--set", "durration=2h"), "--set durration: unknown key 'durration'; did you mean"),
+        (("run", "calm_day", "--set", "warmup"), "--set warmup: a setting is PATH=VALUE; write it like a.b=3"),
+        (("run", "calm_day", "--for", "2parsec"), "'2parsec' is not a duration; write it like 1d12h, 90m or 45s"),
+        (("run", "calm_day", "--bus", "nats", *QUICK), "there is no bus 'nats'; write local, mqtt or mqtt://host:port"),
+    ],
+)
+def test_what_was_asked_for_wrongly_is_refused_in_one_sentence(
+    words: tuple[str, ...], sentence: str, tmp_path: Path
+) -> None:
+    ended = citybrain(tmp_path, *words)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("citybrain: ")
+    assert sentence in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert ended.stdout == ""
+
+
+def test_an_unknown_option_and_a_seed_that_is_no_number_are_refused(tmp_path: Path) -> None:
+    option = citybrain(tmp_path, "run", "calm_day", "--seeed", "4")
+    assert option.returncode == 2
+    assert "--seeed" in option.stderr
+    assert "--seed" in option.stderr.replace("--seeed", "")
+    seed = citybrain(tmp_path, "run", "calm_day", "--seed", "x")
+    assert seed.returncode == 2
+    assert "'--seed'" in seed.stderr
+
+
+def test_a_broker_that_does_not_answer_is_named_with_a_way_to_start_one(tmp_path: Path) -> None:
+    with socket.socket() as held:  # bound and not listening: nobody answers there
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        ended = citybrain(tmp_path, "run", "calm_day", "--bus", f"mqtt://127.0.0.1:{port}", *QUICK)
+    assert ended.returncode == 3
+    assert f"no MQTT broker answers at mqtt://127.0.0.1:{port}" in ended.stderr
+    assert f"mosquitto -p {port}" in ended.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    ended = citybrain(tmp_path, "run", "calm_day", "--out", "file", *QUICK)
+    assert ended.returncode == 3
+    assert ended.stderr.startswith("citybrain: cannot write to file (")
+    assert "choose another folder with --out" in ended.stderr
+
+
+def test_ctrl_c_ends_a_run_with_130_and_leaves_a_readable_database(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "scenarios", "run", "calm_day", "--city", "harbour", "--out", "out"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True)
+    try:
+        database = tmp_path / "out" / "store" / "observations.duckdb"
+        journal = tmp_path / "out" / "store" / "city.sqlite"
+        while process.poll() is None and not (database.exists() and journal.exists() and _ticks(journal) > 20):
+            pass
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    with duckdb.connect(str(database), read_only=True) as opened:
+        row = opened.execute(
+            "SELECT count(*), count(DISTINCT (device, property, sequence)) FROM observation"
+        ).fetchone()
+    assert row is not None
+    assert row[0] == row[1] > 0
+
+
+def _ticks(journal: Path) -> int:
+    """How many rounds the hub has evaluated and kept, as another process sees it."""
+    import sqlite3
+
+    try:
+        with sqlite3.connect(f"file:{journal}?mode=ro", uri=True, timeout=0.2) as opened:
+            return int(opened.execute("SELECT coalesce(max(id), 0) FROM hub_tick").fetchone()[0])
+    except sqlite3.Error:
+        return 0
