@@ -21,9 +21,10 @@ from brain.model import (
     TaskUpdated,
 )
 from brain.office import Office
+from brain.parameter import bind
 from brain.plans.course import Work, advance, complete
 from brain.plans.declared import Action, Plan, Step
-from brain.plans.findings import facts_of, failed_valves, seen_at, water_is_good
+from brain.plans.findings import WaterLimits, facts_of, failed_valves, seen_at, water_is_good
 from brain.plans.grading import confirmed_by, level_of, match
 from brain.plans.orders import Site, manual, motorised, wanted
 from brain.plans.record import after_action
@@ -54,7 +55,7 @@ def learn_from_task(office: Office, said: TaskUpdated) -> Iterator[Message]:
         yield from _turned(office, incident, task)
     facts = facts_of(task.duty, task.findings, done=said.stage is TaskStage.DONE)
     if task.duty == "water_quality_test" and said.stage is TaskStage.DONE:
-        facts["water_quality_good"] = float(water_is_good(task.findings))
+        facts["water_quality_good"] = float(water_is_good(task.findings, bind(WaterLimits, "water_quality")))
     if facts:
         yield EventUpdated(t=office.t, id=incident.id, facts=facts)
 
@@ -67,7 +68,13 @@ def _located(office: Office, incident: Incident, task: Task) -> Iterator[Message
         pipe = task.objects[0] if task.objects else incident.place.object
         known = office.ground.pipe(pipe) or task.place
     incident.pipe = pipe
-    incident.place = Place(lon=place.lon, lat=place.lat, object=pipe, community=known.community, grid=known.grid)
+    incident.place = Place(
+        lon=place.lon,
+        lat=place.lat,
+        object=pipe,
+        community=known.community,
+        grid=office.ground.grid(place.lon, place.lat),
+    )
     office.memory.keep(incident)
     yield from plan_shutdown(office, incident, extra=office.ground.pipe_facts(pipe))
 

@@ -12,6 +12,7 @@ from brain.model import Place
 from brain.state import Shutdown
 from datahub.contract.city import City, ObjectTable
 from datahub.contract.observations import Ints
+from datahub.devices.grid import UnitGrids
 
 
 @dataclass(slots=True, eq=False)
@@ -25,6 +26,7 @@ class Ground:
     movers: Callable[[str], tuple[Ints, Ints]]
     _known: dict[str, dict[int, int]] = field(default_factory=dict)
     _motors: dict[int, int] = field(default_factory=dict)
+    _grids: UnitGrids | None = None
 
     def __post_init__(self) -> None:
         table = self.city.objects.get("motorised_valve")
@@ -51,7 +53,14 @@ class Ground:
         if row is None:
             return None
         community = self.city.communities[int(table.community[row])]
-        return Place(lon=float(table.lon[row]), lat=float(table.lat[row]), object=code, community=community)
+        lon, lat = float(table.lon[row]), float(table.lat[row])
+        return Place(lon=lon, lat=lat, object=code, community=community, grid=self.grid(lon, lat))
+
+    def grid(self, lon: float, lat: float) -> str:
+        """Code of the unit grid at a place [deg]."""
+        if self._grids is None:
+            self._grids = UnitGrids(self.city.divisions)
+        return self._grids.grid_of(lon, lat)
 
     def pipe(self, code: int) -> Place | None:
         """Middle of a pipe."""

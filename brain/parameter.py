@@ -32,6 +32,7 @@ _ENDINGS = (
     ("_m_s", "m/s"),
     ("_per_100ml", "1/100mL"),
     ("_mg_l", "mg/L"),
+    ("_ntu", "NTU"),
     ("_ratio", "1"),
     ("_count", "1"),
     ("_sigma", "1"),

@@ -19,6 +19,7 @@ from brain.state import Case, Incident
 from datahub.contract.city import City
 from datahub.contract.codes import Certainty
 from datahub.contract.observations import Ints
+from datahub.devices.grid import UnitGrids
 from datahub.queries import Queries
 
 
@@ -35,6 +36,7 @@ class CitySenses:
         self._attention = Attention(city, queries, saved=saved)
         self._rules = bind(BurstRules, "burst")
         self._told: set[int] = set()
+        self._grids = UnitGrids(city.divisions)
 
     @property
     def attention(self) -> Attention:
@@ -55,12 +57,17 @@ class CitySenses:
         event = judge_burst(self._city, found.message, found.ranking, open_at=open_at, rules=self._rules)
         if event is not None:
             loggers = tuple(int(device) for device in found.message.evidence)
-            yield msgspec.structs.replace(event, devices=event.devices or loggers)
+            place = self._gridded(event.place)
+            yield msgspec.structs.replace(event, devices=event.devices or loggers, place=place)
 
     def _lamp(self, found: LampFinding) -> EventRaised:
         table = self._city.objects["lamp_feeder" if found.type == FEEDER_DARK else "pole"]
         row = row_of(table, found.object)
-        place = Place(lon=0.0, lat=0.0, object=found.object) if row is None else place_of(self._city, table, row)
+        place = (
+            Place(lon=0.0, lat=0.0, object=found.object)
+            if row is None
+            else self._gridded(place_of(self._city, table, row))
+        )
         name = f"{found.type}-{found.object}-{found.t}"
         facts: dict[str, float | str] = {"devices_count": float(len(found.devices))}
         return EventRaised(
@@ -72,6 +79,9 @@ class CitySenses:
             facts=facts,
             devices=found.devices,
         )
+
+    def _gridded(self, place: Place) -> Place:
+        return msgspec.structs.replace(place, grid=self._grids.grid_of(place.lon, place.lat))
 
     def normal(self, incident: Incident) -> bool:
         """Whether the loggers that gave an incident away are back in their band for long enough.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from brain.model import Place
@@ -17,11 +18,15 @@ _FACTS: Final[Mapping[str, Mapping[str, str]]] = {
     "open_road": {"road_closed": "road_closed"},
 }
 
-#: Limits of drinking water in the network (GB 5749-2022 table 1 and 3: turbidity 1 NTU, free chlorine at the network's
-#: end at least 0.05 mg/L and at most 2 mg/L, no total coliforms in 100 mL; the text was not compared: unverified).
-TURBIDITY_NTU: Final = 1.0
-CHLORINE_MG_L: Final = (0.05, 2.0)
-COLIFORM_PER_100ML: Final = 0.0
+
+@dataclass(frozen=True, slots=True)
+class WaterLimits:
+    """Drinking water in the network (``brain/parameters/water_quality.toml``)."""
+
+    turbidity_most_ntu: float
+    chlorine_least_mg_l: float
+    chlorine_most_mg_l: float
+    coliform_most_per_100ml: float
 
 
 def facts_of(duty: str, findings: Mapping[str, Fact], *, done: bool) -> dict[str, Fact]:
@@ -51,16 +56,15 @@ def failed_valves(task: Task) -> list[int]:
     return [int(code) for code in named.split(",") if code.strip().isdecimal()]
 
 
-def water_is_good(findings: Mapping[str, Fact]) -> bool:
+def water_is_good(findings: Mapping[str, Fact], limits: WaterLimits) -> bool:
     """Whether a sample meets the limits; a value that is missing does not."""
 
     def number(name: str) -> float:
         value = findings.get(name)
         return float(value) if isinstance(value, int | float) else float("nan")
 
-    low, high = CHLORINE_MG_L
     return (
-        number("turbidity_ntu") <= TURBIDITY_NTU
-        and low <= number("free_chlorine_mg_l") <= high
-        and number("coliform_per_100ml") <= COLIFORM_PER_100ML
+        number("turbidity_ntu") <= limits.turbidity_most_ntu
+        and limits.chlorine_least_mg_l <= number("free_chlorine_mg_l") <= limits.chlorine_most_mg_l
+        and number("coliform_per_100ml") <= limits.coliform_most_per_100ml
     )
