@@ -33,6 +33,9 @@ FAREWELL_S = 15.0
 LEAD_MS = 3 * MINUTE_MS
 """City time runs at most so far ahead of a platform that is there (or one second's worth, if that is more) [ms]."""
 
+FLOOD_MS = 20 * MINUTE_MS
+"""Readings of about so much city time may be in flight; above, the platform is given time to take them in [ms]."""
+
 ABSENT_S = 5.0
 """A platform that has said nothing for so long [s of wall time] is not waited for: the city lives on without it."""
 
@@ -87,17 +90,28 @@ def _live(outside: Outside, pace: SteadyPace | StoryPace, *, ends: int, stop: St
         field.end_quantum(t)
         platform.listen()
         stop.wait(waiting.seconds(step, speed))
+        since = elapsed_s()
         while platform.behind(t, lead_ms=max(LEAD_MS, speed * SECOND_MS)) and not stop.asked:
             platform.listen(wait_s=0.1)
+            if elapsed_s() - since > ABSENT_S:
+                platform.let_be()
+                break
 
 
 @dataclass(slots=True)
 class _Counterpart:
-    """The platform as the field hears it: how far it has come [ms], and when it last said so [s of wall time]."""
+    """The platform as the field hears it.
+
+    Attributes:
+        t: how far it has come [ms].
+        heard: when it last said so [s of wall time].
+        slow: readings that stay in flight whatever one waits (devices whose line is slow).
+    """
 
     outside: Outside
     t: int = 0
     heard: float = 0.0
+    slow: int = 0
 
     def listen(self, *, wait_s: float = 0.0) -> None:
         """Take in what has come down the wire."""
@@ -105,8 +119,16 @@ class _Counterpart:
             self.t, self.heard = max(self.t, marker.t), elapsed_s()
 
     def behind(self, t: int, *, lead_ms: float) -> bool:
-        """Whether it is there and has not come to within the lead of ``t`` [ms]."""
-        return self.heard > 0.0 and t - self.t > lead_ms and elapsed_s() - self.heard < ABSENT_S
+        """Whether it is there, and has not come to within the lead of ``t`` [ms] or is flooded with readings."""
+        if self.heard == 0.0 or elapsed_s() - self.heard > ABSENT_S:
+            return False
+        published, in_flight = self.outside.field.ledger()
+        ordinary = published * FLOOD_MS / max(t - self.outside.begins, FLOOD_MS)
+        return t - self.t > lead_ms or in_flight > 1_000 + max(ordinary, 1.2 * self.slow)
+
+    def let_be(self) -> None:
+        """What is in flight now cannot be hurried by waiting."""
+        self.slow = self.outside.field.ledger()[1]
 
 
 def _settle(outside: Outside) -> None:
