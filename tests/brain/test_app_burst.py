@@ -301,3 +301,23 @@ def test_a_quiet_brain_says_nothing() -> None:
     play.run(30)
     assert play.said == []
     assert play.t == START + 30 * MINUTE_MS
+
+
+def test_a_single_able_crew_that_falls_silent_is_waited_for_and_the_step_never_hangs() -> None:
+    play = Play()
+    play.crews.silent = {"water-lab-1", "water-island-1"}
+    play.senses.says = [burst()]
+
+    def tests() -> list[TaskOrdered]:
+        return [m for m in play.heard(TaskOrdered) if m.duty == "water_quality_test"]
+
+    play.run(400, until=lambda: bool(tests()))
+    play.run(600)
+    assert 3 <= len(tests()) <= 10, "now and then, for ten hours, not six times in half an hour"
+    assert all(m.deadline > m.t for m in tests())
+    play.crews.silent = set()
+    play.senses.is_normal = True
+    play.run(600, until=lambda: not play.incident.open)
+    assert play.incident.stage is IncidentStage.CLOSED
+    assert play.incident.record["lorry_brought_m3"] > 0
+    assert play.incident.record["lorry_wanted_m3"] > 0
