@@ -147,6 +147,8 @@ _RECORD = {
     "people_warned": "短信告知人口 people warned by text message",
     "sms_delivered_count": "送达短信 text messages delivered",
     "failed_valves_count": "失灵阀门 valves that would not move",
+    "lorry_wanted_m3": "应送水量 water wanted by lorry [m³]",
+    "lorry_brought_m3": "实送水量 water brought by lorry [m³]",
     "mean_arrival_s": "平均到场 mean time to arrival",
 }
 

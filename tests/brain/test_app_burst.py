@@ -319,5 +319,5 @@ def test_a_single_able_crew_that_falls_silent_is_waited_for_and_the_step_never_h
     play.senses.is_normal = True
     play.run(600, until=lambda: not play.incident.open)
     assert play.incident.stage is IncidentStage.CLOSED
-    assert play.incident.record["lorry_brought_m3"] > 0
-    assert play.incident.record["lorry_wanted_m3"] > 0
+    assert float(play.incident.record["lorry_brought_m3"]) > 0
+    assert float(play.incident.record["lorry_wanted_m3"]) > 0
