@@ -27,11 +27,16 @@ _ACTIVE = STAGES.index(DeviceState.ACTIVE)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Located:
-    """Readings found in the registry, in columns of length n: device row, kind, slot, rule row; -1 where unknown."""
+    """Readings found in the registry, in columns of length n: device row, slot, rule row; -1 where unknown.
+
+    ``kind`` and ``node`` (who may speak for the device) mean nothing where the device is unknown.
+    """
 
     row: Ints
     slot: Ints
     rule: Ints
+    kind: NDArray[np.int16]
+    node: Ints
 
 
 class Kinds:
@@ -235,19 +240,25 @@ class Registry:
         change = np.ones(n, np.bool_)
         change[1:] = device[1:] != device[:-1]
         starts = np.flatnonzero(change)
-        if len(starts) * 2 < n:
-            row = np.repeat(self.rows(device[starts]), np.diff(np.append(starts, n)))
-        else:
-            row = self.rows(device)
-        kind = self.kind[row] if len(self) else np.zeros(n, np.int16)
-        position = self.kinds.position[kind, number] if len(self) else np.full(n, -1, np.int64)
-        bad = (row < 0) | (position < 0)
-        slot = (self.slot[row] + position) if len(self) else position.copy()
-        rule = (self.kinds.first_rule[kind] + position) if len(self) else position.copy()
+        run = self.rows(device[starts])
+        if not len(self):
+            nothing = np.full(n, -1, np.int64)
+            return Located(nothing, nothing, nothing, np.zeros(n, np.int16), nothing)
+        size = np.diff(starts, append=n)
+        of_run = self.kind[run]
+        row, kind, node = run.repeat(size), of_run.repeat(size), self.node[run].repeat(size)
+        position = self.kinds.position[kind, number]
+        slot = self.slot[run].repeat(size)
+        slot += position
+        rule = self.kinds.first_rule[of_run].repeat(size)
+        rule += position
+        bad = position < 0
+        if (run < 0).any():
+            bad |= row < 0
         if bad.any():
             slot[bad] = -1
             rule[bad] = -1
-        return Located(row, slot, rule)
+        return Located(row, slot, rule, kind, node)
 
     def slot_of(self, device: int, name: str) -> int:
         """Slot of one device's property, or -1."""

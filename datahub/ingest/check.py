@@ -57,20 +57,15 @@ def check(
     unknown = found.slot < 0
     if unknown.any():
         fault[unknown] = 3
-    if len(registry):
-        wrong = registry.node[found.row] != node
-        if wrong.any():
-            fault[wrong] = 2
-        kind = registry.kind[found.row]
-    else:
-        kind = np.zeros(len(device), np.int16)
-    missing = found.row < 0
-    if missing.any():
-        fault[missing] = 1
+    wrong = found.node != node
+    if wrong.any():
+        fault[wrong] = 2
+    if unknown.any():
+        fault[found.row < 0] = 1
     quality = np.zeros(len(device), np.uint8)
     kinds = registry.kinds
     if len(kinds.low):
         outside = (value < kinds.low[found.rule]) | (value > kinds.high[found.rule])
         if outside.any():
             quality[outside] = Quality.RANGE
-    return Checked(fault, quality, found.slot, found.rule, kind)
+    return Checked(fault, quality, found.slot, found.rule, found.kind)

@@ -92,27 +92,23 @@ class Latest:
         begins = np.ones(len(slot), np.bool_)
         begins[1:] = slot[1:] != slot[:-1]
         heads = slot[begins]
+        first = np.flatnonzero(begins)
         before_t, before = np.empty_like(time), np.empty_like(value)
         before_t[1:], before[1:] = time[:-1], value[:-1]
-        before_t[begins], before[begins] = self.t[heads], self.value[heads]
+        before_t[first], before[first] = self.t[heads], self.value[heads]
         moved = value != before  # true for the very first too: NaN differs from everything
         since = np.where(moved, time, 0)
-        since[begins] = np.where(moved[begins], time[begins], self.since[heads])
-        anchor = np.maximum.accumulate(np.where(moved | begins, np.arange(len(slot)), 0))
-        since = since[anchor]
+        since[first] = np.where(moved[first], time[first], self.since[heads])
+        moved[first] = True
+        since = since[np.maximum.accumulate(np.where(moved, np.arange(len(slot)), 0))]
         held = (time - since) // SECOND_MS
-        rest = kinds.rest_s[rule]
-        stuck = (rest > 0) & (held > rest)
-        change = value - before
-        span_s = (time - before_t) / SECOND_MS
-        rate = kinds.rate_s[rule]
-        fast = (rate > 0) & (np.abs(change) > rate * span_s + kinds.step[rule])
-        fell = kinds.cumulative[rule] & (change < 0)
         mine = quality[on]
-        mine[stuck] |= np.uint8(Quality.STUCK)
-        mine[fast | fell] |= np.uint8(Quality.RATE)
+        resting = np.flatnonzero(held > kinds.rest_s[rule])
+        resting = resting[kinds.rest_s[rule[resting]] > 0]
+        mine[resting] |= np.uint8(Quality.STUCK)
+        mine[_leaps(value - before, time - before_t, rule, kinds=kinds)] |= np.uint8(Quality.RATE)
         quality[on] = mine
-        ends = np.append(np.flatnonzero(begins)[1:], len(slot)) - 1
+        ends = np.append(first[1:], len(slot)) - 1
         self.t[heads], self.value[heads] = time[ends], value[ends]
         self.since[heads], self.quality[heads] = since[ends], mine[ends]
         return np.minimum(held, 2**31 - 1).astype(np.int32)
@@ -123,6 +119,15 @@ class Latest:
         slot, time, value, quality, held_s = slot[keep], time[keep], value[keep], quality[keep], held_s[keep]
         self.t[slot], self.value[slot], self.quality[slot] = time, value, quality
         self.since[slot] = time - held_s.astype(np.int64) * SECOND_MS
+
+
+def _leaps(change: Floats, span_ms: Ints, rule: Ints, *, kinds: Kinds) -> NDArray[np.bool_]:
+    """Which readings changed faster than their thing can, or fell although it only counts upward."""
+    leaps: NDArray[np.bool_] = (change < 0) & kinds.cumulative[rule]
+    if kinds.rate_s.any():
+        rate = kinds.rate_s[rule]
+        leaps |= (rate > 0) & (np.abs(change) > rate * span_ms / SECOND_MS + kinds.step[rule])
+    return leaps
 
 
 def _take(r: Readings, order: Ints) -> Readings:

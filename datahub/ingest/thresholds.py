@@ -93,6 +93,7 @@ class Watch:
         self._rules = 0
         self._of_rule: list[Threshold | None] = []
         self._above = self._below = np.zeros(0)
+        self._limited = np.zeros(0, np.bool_)
 
     def lay_out(self, kinds: Kinds) -> None:
         """Find the limits of every property of every kind; the last declared one counts."""
@@ -102,6 +103,7 @@ class Watch:
                 fit = [t for t in self.thresholds if t.property == described.name and t.kind in ("", kind.name)]
                 by_rule.append(fit[-1] if fit else None)
         self._of_rule = by_rule
+        self._limited = np.array([t is not None for t in by_rule], np.bool_)
         self._above = np.array([np.inf if t is None or t.above is None else t.above for t in by_rule])
         self._below = np.array([-np.inf if t is None or t.below is None else t.below for t in by_rule])
 
@@ -110,14 +112,16 @@ class Watch:
         if not len(found):
             return []
         value = found.readings.value
-        beyond = (value > self._above[found.rule]) | (value < self._below[found.rule])
-        beyond &= (found.readings.quality & _MUTE) == 0
+        rows = np.flatnonzero(self._limited[found.rule])
+        rows = rows[(found.readings.quality[rows] & _MUTE) == 0]
+        rule, slot_of, shown = found.rule[rows], found.slot[rows], value[rows]
+        beyond = (shown > self._above[rule]) | (shown < self._below[rule])
         if self.open or beyond.any():
-            watched = np.concatenate((np.fromiter(self.open, np.int64, len(self.open)), found.slot[beyond]))
-            beyond = np.isin(found.slot, watched) & ((found.readings.quality & _MUTE) == 0)
+            watched = np.concatenate((np.fromiter(self.open, np.int64, len(self.open)), slot_of[beyond]))
+            beyond = np.isin(slot_of, watched)
         crossings: list[Crossing] = []
         now_open = set(self.open)
-        for i in np.flatnonzero(beyond).tolist():
+        for i in rows[beyond].tolist():
             slot, v = int(found.slot[i]), float(value[i])
             threshold = self._of_rule[int(found.rule[i])]
             if threshold is None:

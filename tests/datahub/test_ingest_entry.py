@@ -46,7 +46,7 @@ def test_an_entry_survives_its_bytes(
         assert getattr(back.packs, name).tolist() == getattr(delivered, name).tolist()
 
 
-@pytest.mark.parametrize("body", [b"", b"\x02rest"])
+@pytest.mark.parametrize("body", [b"", b"\x01rest"])
 def test_an_entry_of_another_form_is_refused(body: bytes) -> None:
     with pytest.raises(StoreRefused, match="form"):
         from_bytes(body)
