@@ -255,29 +255,47 @@ def _hydrants_out(site: Site) -> Wanted:
 
 
 def _tankers(site: Site) -> Wanted:
-    """Lorries by need: a day's water for the people cut off, the communities shared out evenly among the lorries."""
-    if site.mine():
-        return ()
+    """Lorries by need: a day's water for the people cut off, shared out evenly among the lorries.
+
+    A lorry serves several small communities, or several lorries share a large one.
+    """
     people = site.incident.shutdown.communities
+    if site.mine() or not people:
+        return ()
     need_m3 = sum(people.values()) * site.step.amount("litres_per_person_day") / 1_000
-    lorries = min(round(site.step.amount("most_count")), ceil(need_m3 / site.step.amount("tanker_m3")), len(people))
+    lorries = min(round(site.step.amount("most_count")), ceil(need_m3 / site.step.amount("tanker_m3")))
+    parts = _shares(people, at_least=lorries)
     rounds: list[list[str]] = [[] for _ in range(lorries)]
     load = [0] * lorries
-    for code, held in sorted(people.items(), key=lambda item: (-item[1], item[0])):
-        if lorries:
-            least = load.index(min(load))
-            rounds[least].append(code)
-            load[least] += held
+    for held, code in parts if lorries else ():
+        least = load.index(min(load))
+        rounds[least].append(code)
+        load[least] += held
     litres = site.step.amount("litres_per_person_day")
     numbers = iter(site.numbers())
     return [
         site.task(
             next(numbers),
             place=site.land.community(tour[0]),
-            details={"volume_m3": round(held * litres / 1_000, 1), "people_count": held, "communities": ",".join(tour)},
+            details={
+                "volume_m3": round(held * litres / 1_000, 1),
+                "people_count": held,
+                "communities": ",".join(dict.fromkeys(tour)),
+            },
         )
         for tour, held in zip(rounds, load, strict=True)
+        if tour
     ]
+
+
+def _shares(people: Mapping[str, int], *, at_least: int) -> list[tuple[int, str]]:
+    """Communities with their people, largest first; the largest is halved until there are enough shares."""
+    shares = sorted(((held, code) for code, held in people.items()), key=lambda each: (-each[0], each[1]))
+    while len(shares) < at_least and shares[0][0] > 1:
+        held, code = shares.pop(0)
+        shares += [(held - held // 2, code), (held // 2, code)]
+        shares.sort(key=lambda each: (-each[0], each[1]))
+    return shares
 
 
 def _nothing(site: Site) -> Wanted:
