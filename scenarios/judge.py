@@ -40,7 +40,6 @@ class Told:
     raised: EventRaised
     confirmed: EventConfirmed | None = None
     plan: PlanActivated | None = None
-    level: int | None = None
     gravest: int | None = None
     closed: EventClosed | None = None
     dismissed: EventDismissed | None = None
@@ -51,7 +50,7 @@ class Told:
 
     def grade(self, level: int) -> None:
         """The response is at this level from now on."""
-        self.level, self.gravest = level, min(level, self.gravest or level)
+        self.gravest = min(level, self.gravest or level)
 
 
 def told(said: Iterable[Message]) -> dict[str, Told]:
@@ -101,7 +100,7 @@ def incident_of(it: Told, *, begins: int) -> IncidentOutcome:
     return IncidentOutcome(
         id=it.raised.id,
         type=it.raised.type,
-        level=it.level,
+        level=it.gravest,
         detected_s=(it.raised.t - begins) / SECOND_MS,
         confirmed_s=since(it.confirmed),
         activated_s=since(it.plan),

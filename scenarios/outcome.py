@@ -58,7 +58,10 @@ class TaskOutcome(msgspec.Struct, frozen=True):
 
 
 class IncidentOutcome(msgspec.Struct, frozen=True):
-    """One incident from detection to closure. Times are seconds since the scenario began."""
+    """One incident from detection to closure. Times are seconds since the scenario began.
+
+    ``level`` is the gravest at which the plan was in force; it is lowered towards the end.
+    """
 
     id: str
     type: str
