@@ -42,13 +42,13 @@ class Meters:
         age_d = 30 + (LIFE_D - 30) * trait.uniform(code, trait.salt(seeds, "meter", "age"))
         self._index: Floats = self.share * daily_m3[self._node] * age_d if n else np.zeros(0)
         self._times = np.zeros(0, np.int64)
-        self._volumes = np.zeros((0, len(households)))
+        self._volumes = np.zeros((len(households), 0))  # a node's hours lie side by side: a meter asks for all at once
 
     def remember(self, t: int, volume_m3: Floats) -> None:
         """Freeze the nodes' volumes at a full hour ``t`` [ms]."""
         keep = self._times > t - KEPT_H * HOUR_MS
         self._times = np.append(self._times[keep], t)
-        self._volumes = np.vstack((self._volumes[keep], volume_m3))
+        self._volumes = np.ascontiguousarray(np.column_stack((self._volumes[:, keep], volume_m3)))
 
     def volume_m3(self, rows: Ints, t: int | Ints, *, now: int, volume_m3: Floats) -> Floats:
         """Reading of meters (n) as of ``t`` [ms], one for all or one for each: what they have counted in their lives.
@@ -68,10 +68,13 @@ class Meters:
         times = np.append(self._times, max(now, int(self._times[-1]) + 1) if len(self._times) else now)
         high = np.clip(np.searchsorted(times, wanted, side="left"), 1, len(times) - 1)
         part = (wanted - times[high - 1]) / (times[high] - times[high - 1])
-        node = self._node[rows]
-        low_volume = self._volumes[high - 1, node]
-        last = high == len(times) - 1
-        high_volume = np.where(last, volume_m3[node], self._volumes[np.minimum(high, len(self._volumes) - 1), node])
-        drawn = low_volume + part * (high_volume - low_volume)
-        known = wanted >= times[0]
-        return np.where(known, self._index[rows] + self.share[rows] * drawn, np.nan)
+        node, kept = self._node[rows].astype(np.int64), self._volumes.shape[1]
+        place = node * kept + high
+        volumes = self._volumes.reshape(-1)
+        low_volume = volumes[place - 1]
+        high_volume = volumes[np.minimum(place, len(volumes) - 1)]
+        last = np.flatnonzero(high == kept)
+        high_volume[last] = volume_m3[node[last]]
+        reading: Floats = self._index[rows] + self.share[rows] * (low_volume + part * (high_volume - low_volume))
+        reading[wanted < times[0]] = np.nan
+        return reading
