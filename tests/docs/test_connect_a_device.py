@@ -1,0 +1,15 @@
+"""A device that nobody here wrote connects as the page says."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from pages import ROOT, play
+
+
+def test_the_page_shows_what_comes(tmp_path: Path) -> None:
+    if not (shutil.which("mosquitto_pub") and shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/bin")):
+        pytest.skip("needs mosquitto and its clients: apt-get install mosquitto mosquitto-clients")
+    assert play(ROOT / "docs" / "howto" / "connect-a-device.md", tmp_path) == []
