@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sensors.world.world import World
 
 
-class Refused(CitybrainError):  # noqa: N818 - as the platform reads it: the device refused
+class Refused(CitybrainError):
     """A device will not do what it was told; the text says why."""
 
 
