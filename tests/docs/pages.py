@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_S = 400.0
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _JOB = re.compile(r"\[\d+\][-+ ]")  # what the shell says of its jobs
 _END = "--- end of output, status "
@@ -40,18 +41,21 @@ def play(page: Path, folder: Path) -> list[str]:
     for command, _ in blocks(page):
         lines += [f"(exit $status); {command}", "status=$?", f"echo; echo '{_END}'$status"]
     lines[1] = "status=0"
-    ran = subprocess.run(
-        ["bash", "-c", "\n".join(lines)],
+    shell = subprocess.Popen(
+        ["bash", "-c", "\n".join(["trap 'kill $(jobs -p) 2> /dev/null' EXIT", *lines])],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=240,
-        check=False,
     )
-    said = re.split(rf"\n?{_END}\d+\n", ran.stdout)
+    try:
+        told, _ = shell.communicate(timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        shell.terminate()  # the trap ends what the page started
+        told, _ = shell.communicate()
+    said = re.split(rf"\n?{_END}\d+\n", told)
     differing = []
     for (command, shown), output in zip(blocks(page), said, strict=False):
         pattern = r"\n".join(re.escape(line.rstrip()).replace(re.escape("..."), ".+") for line in shown)
@@ -60,5 +64,5 @@ def play(page: Path, folder: Path) -> list[str]:
         if not re.fullmatch(pattern, came):
             differing.append(f"$ {command}\nshown: {shown}\ncame:  {came}")
     if len(said) != len(blocks(page)) + 1:
-        differing.append(f"the shell ended after {len(said) - 1} commands:\n{ran.stdout[-2000:]}")
+        differing.append(f"the shell ended after {len(said) - 1} commands:\n{told[-2000:]}")
     return differing
