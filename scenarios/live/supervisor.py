@@ -86,10 +86,10 @@ class Child:
             start_new_session=True,
         )
         assert self.process.stdout is not None
-        self._reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
+        self._reader = threading.Thread(target=self._read, args=(self.process, self.process.stdout), daemon=True)
         self._reader.start()
 
-    def _read(self, pipe: IO[str]) -> None:
+    def _read(self, process: subprocess.Popen[str], pipe: IO[str]) -> None:
         for line in pipe:
             with self._news:
                 try:
@@ -97,6 +97,7 @@ class Child:
                 except json.JSONDecodeError:
                     self.said.append({"text": line.rstrip()})
                 self._news.notify_all()
+        process.wait()  # its last line comes before its end
         with self._news:
             self._news.notify_all()
 
