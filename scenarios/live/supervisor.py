@@ -15,7 +15,7 @@ from typing import IO
 
 import typer
 
-from datahub.contract.clock import MINUTE_MS, to_local
+from datahub.contract.clock import MINUTE_MS, elapsed_s, to_local
 from datahub.contract.errors import OutsideError
 from datahub.transport.broker import EmbeddedBroker, free_port
 from scenarios.live.stopping import Stop
@@ -106,19 +106,24 @@ class Child:
         """Whether it runs."""
         return self.process is not None and self.process.poll() is None
 
-    def await_word(self, key: str, value: str) -> dict[str, object]:
+    def await_word(self, key: str, value: str, *, stop: Stop | None = None) -> dict[str, object]:
         """Wait until it says a line with ``key`` = ``value``.
 
         Raises:
             OutsideError: if it ends before, or says nothing in time.
+            KeyboardInterrupt: if somebody asks to ``stop`` meanwhile.
         """
-        with self._news:
-            found = self._news.wait_for(
-                lambda: next((line for line in self.said if line.get(key) == value), None) or not self.alive, START_S
-            )
+        since, found = elapsed_s(), False
+        while not found and elapsed_s() - since < START_S:
+            if stop is not None and stop.asked:
+                raise KeyboardInterrupt
+            with self._news:
+                found = self._news.wait_for(
+                    lambda: any(line.get(key) == value for line in self.said) or not self.alive, 0.5
+                )
         line = next((line for line in self.said if line.get(key) == value), None)
         if line is None:
-            why = "did not say so in time" if found is None or self.alive else f"ended with status {self.status}"
+            why = "did not say so in time" if self.alive else f"ended with status {self.status}"
             raise OutsideError(f"process '{self.name}' should have come up and {why}; see what it printed above")
         return line
 
@@ -178,10 +183,10 @@ def bring_up(
         city_words = ["city", "--city", chosen.city, "--scale", _scale(settings), "--port", str(chosen.port)]
         city_words += ["--stubs", f"http://127.0.0.1:{stubs}", "--data", str(chosen.data)]
         town = stack.enter_context(running(Child("city", city_words, common)))
-        line = town.await_word("city", "up")
+        line = town.await_word("city", "up", stop=stop)
         field_words += _going_on(scenario or "calm_day", settings, reached=int(str(line["t"])))
         outside = stack.enter_context(running(Child("field", field_words, common)))
-        outside.await_word("field", "up")
+        outside.await_word("field", "up", stop=stop)
         typer.echo(f"operations centre: {line['url']}    (Ctrl-C ends)")
         _watch(town, outside, stop=stop, leave=leave)
         outside.end()
@@ -195,7 +200,7 @@ def _watch(town: Child, outside: Child, *, stop: Stop, leave: bool) -> None:
         if not town.alive:
             typer.echo(f"city process ended with status {town.status}; starting it again", err=True)
             town.start()
-            town.await_word("city", "up")
+            town.await_word("city", "up", stop=stop)
         if not outside.alive:
             if leave:
                 return
