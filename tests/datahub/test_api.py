@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import httpx
@@ -64,7 +65,9 @@ class Asgi(httpx.BaseTransport):
             answer = await self._inner.handle_async_request(request)
             return httpx.Response(answer.status_code, headers=answer.headers, content=await answer.aread())
 
-        return asyncio.run(call())
+        # a thread of its own: a browser test before this one in the same process leaves its event loop running
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, call()).result()
 
 
 def births(kind: KindDescriptor, codes: list[int]) -> BirthBatch:
