@@ -132,11 +132,11 @@ def rank(deviation: Floats, sigma: Floats, patterns: Signatures, trust: Trust) -
 
     Args:
         deviation: measured minus normal, in each point's unit.
-        sigma: scatter of each point's deviation on a calm day, same unit, positive.
+        sigma: scatter of each point's deviation on a calm day, same unit, positive; not finite where unknown yet.
         patterns: signatures of the candidates.
         trust: how far to believe both.
     """
-    use = np.isfinite(deviation) & (np.abs(patterns.change).sum(axis=1) > 0)
+    use = np.isfinite(deviation) & np.isfinite(sigma) & (np.abs(patterns.change).sum(axis=1) > 0)
     r, s, g = deviation[use, None], sigma[use, None], patterns.change[use]
     scatter = np.broadcast_to(s, g.shape)
     loss = np.zeros(g.shape[1])

@@ -41,6 +41,7 @@ class SupplyRules:
     grace_s: float
     calibrate_s: float
     learn_s: float
+    settle_s: float
     memory_s: float
     follow_s: float
     bound_sigma: float
@@ -128,7 +129,9 @@ class SupplyWatch:
     _peak: Floats = field(init=False)
     _recent: deque[Floats] = field(init=False)
     _deviations: deque[Floats] = field(default_factory=lambda: deque(maxlen=6))
+    _excess: Floats = field(init=False)
     _seen: int = 0
+    _judged_from: int = field(init=False)
 
     def __post_init__(self) -> None:
         n, rules, known = len(self.loggers), self.rules, self.loggers
@@ -140,6 +143,7 @@ class SupplyWatch:
             memory=rules.windows(rules.memory_s),
             pace=rules.window_s / rules.follow_s,
             bound_sigma=rules.expected_sigma,
+            error_ratio=rules.model_error_ratio,
         )
         self.health = Health(n, rules.windows(rules.fault_s), rules.windows(rules.still_s), rules.bound_sigma)
         self._inlet = np.flatnonzero(known.flow & (known.place == INLET))
@@ -148,6 +152,8 @@ class SupplyWatch:
         gauges[known.zone[gauge]] = gauge
         self._gauge = gauges[known.zone[self._inlet]]
         self.zones = ZoneWatch(len(self._inlet), self.zone_rules, rules.least_loss_m3_s)
+        self._excess = np.zeros(len(self._inlet))
+        self._judged_from = rules.windows(rules.learn_s)
         self._peak, self.z = np.zeros(n), np.full(n, np.nan)
         self._recent = deque(maxlen=rules.windows(rules.recovered_s))
 
@@ -173,8 +179,14 @@ class SupplyWatch:
             self._recent.clear()
 
     def over(self) -> None:
-        """The incident is closed or was dismissed: judge and learn afresh from here."""
+        """The incident is closed or was dismissed: learn afresh from here, then judge again.
+
+        In the hours in which nothing was learned loggers have drifted and people changed their ways.
+        """
         self.active, self.score = False, 0.0
+        rest = self.rules.windows(self.rules.settle_s)
+        self.habit.settle(rest)
+        self._judged_from = self._seen + rest
         self._peak[:] = 0.0
         self.zones.score[:] = 0.0
         self._deviations.clear()
@@ -206,22 +218,32 @@ class SupplyWatch:
         self.health.see(value)
         meters = self._meters(start, value)
         believed = self.health.ok()[self._inlet] & np.isfinite(meters.said)
-        drawn = np.zeros(len(self.water.zones))
-        drawn[self.loggers.zone[self._inlet]] = np.where(believed, meters.said, meters.usual)
+        drawn = self._drawn(meters, believed)
         normal = self.picture.normal(drawn, t=start, hold=self.active)
-        deviation = self.habit.deviation(value - normal)
+        deviation = self.habit.deviation(value, normal)
         self.z = deviation / self.habit.scale
         self.z[self._inlet] = (meters.said - meters.usual) / meters.scale
         self._compare()
         self._recent.append(self.z.copy())
         self._seen += 1
         self._learn_pumps(value)
-        found = self._judge(deviation, meters, t) if self._seen > self.rules.windows(self.rules.learn_s) else None
+        found = self._judge(deviation, meters, t) if self._seen > self._judged_from else None
         if self.active:
             self._peak = np.fmax(self._peak, np.abs(self.z))
         elif self.score == 0.0:
-            self.habit.learn(value - normal, refresh_every=self.rules.windows(HOUR_MS / SECOND_MS))
+            self.habit.learn(value, normal, refresh_every=self.rules.windows(HOUR_MS / SECOND_MS))
         return found
+
+    def _drawn(self, meters: Meters, believed: NDArray[np.bool_]) -> Floats:
+        """What each zone draws [m3/s]: what its meter says; if that is silent or wrong, what is usual for it.
+
+        A zone that lately drew more than is usual goes on doing so for a while.
+        """
+        fading = np.exp(-self.rules.window_s / self.rules.follow_s)
+        self._excess = np.where(believed, meters.said - meters.usual, self._excess * fading)
+        drawn = np.zeros(len(self.water.zones))
+        drawn[self.loggers.zone[self._inlet]] = np.maximum(meters.usual + self._excess, 0.0)
+        return drawn
 
     def _compare(self) -> None:
         """Let calm windows speak for or against each logger; inlet meters are only ever acquitted so."""
@@ -319,11 +341,11 @@ class SupplyWatch:
             self._quarter.clear()
         self._quarter_start = quarter
         if not self.active and self.score == 0.0:
-            self._quarter.append(value)
+            self._quarter.append(np.where(self.health.ok(), value, np.nan))
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """All that was learned, as plain arrays by name."""
-        own = np.array([self.score, float(self.active), self._seen, self._windows.done], np.float64)
+        own = np.array([self.score, self.active, self._seen, self._windows.done, self._judged_from], np.float64)
         whole = {"device": self.loggers.device, "own": own, "pump": self.picture.solver.pump}
         return whole | self.bands.state() | {"turn": np.array([self.habit.turn])} | self._by_device()
 
@@ -335,9 +357,10 @@ class SupplyWatch:
         fresh = self._by_device() | {"history": np.full((*state["history"].shape[:2], len(self.loggers)), np.nan)}
         kept = carried(state, fresh, was=was, now=self.loggers.device)
         self.bands.restore({"history": kept["history"], "days": state["days"]})
-        self.habit.restore({name: kept[name] for name in ("bias", "scale", "seen", "recent")} | {"turn": state["turn"]})
+        self.habit.restore({name: kept[name] for name in fresh if name in self.habit.state()} | {"turn": state["turn"]})
         own = np.asarray(state["own"], np.float64)
-        self.score, self.active, self._seen, self._windows.done = float(own[0]), bool(own[1]), int(own[2]), int(own[3])
+        self.score, self.active = float(own[0]), bool(own[1])
+        self._seen, self._windows.done, self._judged_from = own[2:].astype(np.int64).tolist()
         self.picture.solver.pump = np.asarray(state["pump"], np.float64).copy()
         self.health.still, self.health.alone = kept["still"].astype(np.int64), kept["alone"].astype(np.int64)
         self.health.last, self._peak = kept["last"].astype(np.float64), kept["peak"].astype(np.float64)

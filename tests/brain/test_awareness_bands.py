@@ -94,15 +94,46 @@ def test_the_curve_is_the_band_over_time() -> None:
 
 
 def test_a_habit_follows_drift_but_not_a_jump() -> None:
-    habit = Habit(least=np.full(2, 0.1), memory=100, pace=0.03, bound_sigma=3.0)
-    rng = Seeds(3).rng("habit")
+    habit = Habit(least=np.full(2, 0.1), memory=100, pace=0.03, bound_sigma=3.0, error_ratio=0.1)
+    rng, model = Seeds(3).rng("habit"), np.full(2, 5.0)
     for step in range(400):
-        habit.learn(np.array([0.002 * step, 0.0]) + 0.2 * rng.normal(size=2), refresh_every=12)
-    assert abs(habit.bias[0] - 0.8) < 0.25
+        habit.learn(model + np.array([0.002 * step, 0.0]) + 0.2 * rng.normal(size=2), model, refresh_every=12)
+    assert abs(habit.bias[0] + 5.0 * habit.share[0] - 0.8) < 0.25
     assert habit.scale == pytest.approx([0.2, 0.2], rel=0.4)
     before = habit.bias.copy()
-    habit.learn(before + 50.0, refresh_every=12)
+    habit.learn(model + before + 50.0, model, refresh_every=12)
     assert (habit.bias - before < 0.05).all()
+
+
+@pytest.mark.parametrize("wrong", [0.08, 0.0, -0.05])
+def test_a_model_that_is_wrong_by_a_share_of_the_load_is_seen_through_for_a_day_and_then_believed(wrong: float) -> None:
+    day = 288
+    habit = Habit(least=np.full(1, 0.1), memory=day, pace=0.03, bound_sigma=3.0, error_ratio=0.15)
+    rng = Seeds(4).rng("habit")
+
+    def live(windows: range) -> np.ndarray:
+        seen = []
+        for step in windows:
+            model = np.array([10.0 + 8.0 * np.sin(2 * np.pi * step / day) ** 3])
+            value = model * (1 + wrong) + 1.5 + 0.1 * rng.normal(size=1)
+            seen.append(habit.deviation(value, model)[0])
+            habit.learn(value, model, refresh_every=12)
+        return np.array(seen[1:])
+
+    live(range(day))
+    assert habit.share[0] == pytest.approx(wrong, abs=0.01)
+    assert np.abs(live(range(day, 2 * day))).max() < 0.45  # noise of 0.1; the share alone would make 0.64
+
+
+def test_a_habit_that_settles_is_new_after_so_many_windows() -> None:
+    habit = Habit(least=np.full(1, 0.1), memory=100, pace=0.01, bound_sigma=30.0, error_ratio=0.1)
+    model = np.full(1, 5.0)
+    for _ in range(300):
+        habit.learn(model, model, refresh_every=12)
+    habit.settle(12)
+    for _ in range(12):
+        habit.learn(model + 1.0, model, refresh_every=12)
+    assert habit.bias[0] == pytest.approx(0.5, abs=0.1)
 
 
 def test_windows_give_medians_once_they_are_over_and_leave_latecomers_out() -> None:

@@ -25,8 +25,8 @@ def test_bursts_of_the_harbour_are_found_placed_and_judged_once() -> None:
     water = Water(city.water, city.objects["meter_point"], Seeds(1), start=START)
     watch = watch_of(city)
     reader = Reader(water, watch.loggers, 1)
-    assert run(watch, reader, START, START + int(1.3 * DAY_MS)) == []
-    state, now = watch.state(), START + int(1.3 * DAY_MS)
+    assert run(watch, reader, START, START + int(1.6 * DAY_MS)) == []
+    state, now = watch.state(), START + int(1.6 * DAY_MS)
     pipes = city.water.pipes
     source = np.asarray(city.water.nodes.columns["source"]).astype(bool)
     a, b = (np.asarray(pipes.columns[end]).astype(np.int64) for end in ("a", "b"))
