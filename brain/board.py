@@ -15,6 +15,7 @@ from brain.office import Office
 from brain.seats import SeatOrder
 from brain.state import Case, CrewState, Incident, IncidentStage, Line, StepStage, StepState, Task
 from brain.views import (
+    Air,
     CaseView,
     Cell,
     CrewView,
@@ -47,6 +48,9 @@ _LAYERS_MS: Final = 5 * MINUTE_MS
 _CELL_DEG: Final = 0.01
 """Edge of a cell of the heat map [deg], about 1 km."""
 
+_AIR: Final = ("air_temperature_c", "humidity_percent", "pm2_5_ug_m3")
+"""Properties of poles that say what it is like outside."""
+
 _NO_NAME: Final = Name("", "")
 
 
@@ -64,6 +68,7 @@ class Board:
     _layers_at: int = -1
     _newest: dict[str, int] = field(default_factory=dict)
     _crews: dict[str, tuple[Name, str]] = field(default_factory=dict)
+    _air: Air | None = None
 
     def __post_init__(self) -> None:
         self.situation = Situation(0, Name(self.city.zh, self.city.en))
@@ -112,6 +117,7 @@ class Board:
             lines=tuple(self._line(memory.lines[code]) for code in sorted(memory.lines)),
             ticker=tuple(self._ticker),
             fresh=Freshness(t, tuple(sorted(self._newest.items()))),
+            air=self._air,
         )
 
     def _hear(self, queries: Queries) -> None:
@@ -120,6 +126,10 @@ class Board:
             rows = queries.new(name)
             if len(rows):
                 self._newest[name] = max(self._newest.get(name, 0), int(rows.phenomenon_time.max()))
+        outside = [queries.new(name).good().value for name in _AIR]
+        if all(len(values) for values in outside):
+            temperature, humidity, dust = (float(np.median(values)) for values in outside)
+            self._air = Air(len(outside[0]), temperature, humidity, dust)
 
     def _line(self, line: Line) -> LineView:
         name = self.name("department", line.department)

@@ -278,6 +278,16 @@ class Freshness:
 
 
 @dataclass(frozen=True, slots=True)
+class Air:
+    """What it is like outside: the median over the ``n`` poles that spoke last of air temperature [degC] and so on."""
+
+    n: int
+    temperature_c: float
+    humidity_percent: float
+    pm2_5_ug_m3: float
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """All that there is to see, as of ``t``."""
 
@@ -294,6 +304,7 @@ class Situation:
     lines: tuple[LineView, ...] = ()
     ticker: tuple[TickerLine, ...] = ()
     fresh: Freshness = field(default_factory=lambda: Freshness(0, ()))
+    air: Air | None = None
 
     @property
     def at_war(self) -> bool:

@@ -142,7 +142,7 @@ class Solver:
         self._live = np.isin(labels, labels[np.isfinite(m.fixed_m)])
         self._flow = np.where(shut, 0.0, 0.05)
 
-    def solve(self, draw_m3_s: Floats, *, tolerance: float = 1e-4, rounds: int = 40) -> Steady:
+    def solve(self, draw_m3_s: Floats, *, tolerance: float = 1e-6, rounds: int = 40) -> Steady:
         """Heads and flows for a draw [m3/s] at every model node (those of sources and of dead parts are ignored)."""
         m = self.mains
         free, open_ = self._free(), ~self.shut & self._live[m.a]

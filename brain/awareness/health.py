@@ -18,12 +18,14 @@ class Health:
         fault_count: windows out of line alone after which a signal is faulty; as many in line mend it.
         still_count: windows without any movement after which it is stuck.
         bound_sigma: from here on it is out of line.
+        alone_count: if more than so many are out of line together, something is wrong with the city and none is blamed.
     """
 
     signals: int
     fault_count: int
     still_count: int
     bound_sigma: float
+    alone_count: int
     last: Floats = field(init=False)
     still: Ints = field(init=False)
     alone: Ints = field(init=False)
@@ -40,7 +42,10 @@ class Health:
 
     def compare(self, z: Floats) -> None:
         """How far each signal was out of line in a window in which the city was calm."""
-        step = np.where(np.abs(z) > self.bound_sigma, 1, -1)
+        out = np.abs(z) > self.bound_sigma
+        if out.sum() > self.alone_count:
+            return
+        step = np.where(out, 1, -1)
         self.alone = np.clip(np.where(np.isfinite(z), self.alone + step, self.alone), 0, 2 * self.fault_count)
 
     def accuse(self, signal: int) -> None:

@@ -99,12 +99,18 @@ class Windows:
         self._t.append(t[keep])
         self._value.append(value[keep])
 
+    def held(self) -> tuple[Ints, Ints, Floats]:
+        """Readings of windows that are not over yet: signal, time, value."""
+        if not self._signal:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+        return np.concatenate(self._signal), np.concatenate(self._t), np.concatenate(self._value)
+
     def close(self, now: int) -> list[tuple[int, Floats]]:
         """Windows that are over at ``now``: (start, median per signal, NaN where nothing came), oldest first."""
         limit = (now - self.grace_ms) // self.length_ms * self.length_ms
         if not self._signal or limit <= self.done:
             return []
-        signal, t, value = np.concatenate(self._signal), np.concatenate(self._t), np.concatenate(self._value)
+        signal, t, value = self.held()
         over = t < limit
         closed = []
         for start in np.unique(t[over] // self.length_ms * self.length_ms).tolist():

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brain.algorithms.location import Ranking, Signatures, Trust, rank
-from datahub.contract.observations import Floats, Ints
+from brain.awareness.inlets import Meters
+from datahub.contract.observations import Floats
 
 _TRIED = 12
 """Candidates whose loss is fitted, of those with the strongest patterns."""
@@ -30,19 +31,9 @@ class SearchRules:
     expected_sigma: float
     agree_count: int
     agree_ratio: float
+    alike_ratio: float
     least_loss_m3_s: float
     trust: Trust
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Meters:
-    """Zone inlet meters in columns of length m: signal, zone, what it says, what is usual, its scatter [m3/s]."""
-
-    signal: Ints
-    zone: Ints
-    said: Floats
-    usual: Floats
-    scale: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,13 +83,18 @@ class Search:
         return self._weighed[2], self._weighed[3]
 
     def _agreeing(self, z: Floats, ranking: Ranking, few: Signatures, scale: Floats) -> NDArray[np.bool_]:
-        """Signals that move as the best candidate demands; none if too few of those that should do."""
+        """Signals that move as the best candidate demands; none if too few of those that should do.
+
+        Patterns are linear and the place is known only roughly, so a large loss is some way off everywhere.
+        """
         rules = self.rules
         column = int(np.flatnonzero(few.pipe == ranking.pipe[0])[0])
         expected = ranking.loss_m3_s[0] * few.change[:, column] / scale
         should = np.isfinite(z) & (np.abs(expected) >= rules.expected_sigma)
-        near = np.abs(z - expected) <= np.maximum(rules.expected_sigma, 0.5 * np.abs(expected))
-        agreeing: NDArray[np.bool_] = should & near & (z * expected > 0)
+        size, wanted = np.abs(z), np.abs(expected)
+        alike = (size >= wanted / rules.alike_ratio) & (size <= wanted * rules.alike_ratio)
+        near = np.abs(z - expected) <= rules.expected_sigma
+        agreeing: NDArray[np.bool_] = should & (near | alike) & (z * expected > 0)
         enough = agreeing.sum() >= max(rules.agree_count, rules.agree_ratio * should.sum())
         if not enough or ranking.loss_m3_s[0] < rules.least_loss_m3_s:
             return np.zeros(len(z), np.bool_)

@@ -19,10 +19,11 @@ from brain.algorithms.location import Ranking, Trust
 from brain.awareness.bands import BandRules, Bands
 from brain.awareness.habit import Habit
 from brain.awareness.health import Health
+from brain.awareness.inlets import Inlets, Meters
 from brain.awareness.loggers import INLET, PLANT, Loggers, Windows
 from brain.awareness.memory import carried
 from brain.awareness.picture import Picture
-from brain.awareness.search import Meters, Search, SearchRules, denied, meter_to_blame
+from brain.awareness.search import Search, SearchRules, denied, meter_to_blame
 from brain.awareness.zones import ZoneRules, ZoneWatch, pipes_of_zone
 from brain.model import AnomalyFound
 from datahub.contract.city import WaterNetwork
@@ -54,12 +55,14 @@ class SupplyRules:
     odd_sigma: float
     agree_count: int
     agree_ratio: float
+    alike_ratio: float
     least_loss_m3_s: float
     model_error_ratio: float
     doubt_ratio: float
     misfit_ratio: float
     fault_s: float
     still_s: float
+    alone_ratio: float
     recovered_s: float
     recovered_ratio: float
     recovered_agree_ratio: float
@@ -78,6 +81,7 @@ class SupplyRules:
             expected_sigma=self.expected_sigma,
             agree_count=self.agree_count,
             agree_ratio=self.agree_ratio,
+            alike_ratio=self.alike_ratio,
             least_loss_m3_s=self.least_loss_m3_s,
             trust=self.trust,
         )
@@ -117,11 +121,11 @@ class SupplyWatch:
     habit: Habit = field(init=False)
     health: Health = field(init=False)
     picture: Picture = field(init=False)
+    inlets: Inlets = field(init=False)
     zones: ZoneWatch = field(init=False)
     z: Floats = field(init=False)
     _search: Search = field(init=False)
     _windows: Windows = field(init=False)
-    _inlet: Ints = field(init=False)
     _gauge: Ints = field(init=False)
     _quarter: list[Floats] = field(default_factory=list)
     _quarter_start: int = -1
@@ -129,7 +133,6 @@ class SupplyWatch:
     _peak: Floats = field(init=False)
     _recent: deque[Floats] = field(init=False)
     _deviations: deque[Floats] = field(default_factory=lambda: deque(maxlen=6))
-    _excess: Floats = field(init=False)
     _seen: int = 0
     _judged_from: int = field(init=False)
 
@@ -145,14 +148,24 @@ class SupplyWatch:
             bound_sigma=rules.expected_sigma,
             error_ratio=rules.model_error_ratio,
         )
-        self.health = Health(n, rules.windows(rules.fault_s), rules.windows(rules.still_s), rules.bound_sigma)
-        self._inlet = np.flatnonzero(known.flow & (known.place == INLET))
+        self.health = Health(
+            n,
+            rules.windows(rules.fault_s),
+            rules.windows(rules.still_s),
+            rules.bound_sigma,
+            alone_count=max(rules.agree_count, round(rules.alone_ratio * n)),
+        )
+        self.inlets = Inlets(
+            self.water,
+            known,
+            pace=rules.window_s / rules.memory_s,
+            fading=float(np.exp(-rules.window_s / rules.follow_s)),
+        )
         gauges = np.full(len(self.water.zones), -1)
         gauge = np.flatnonzero(~known.flow & (known.place == INLET))
         gauges[known.zone[gauge]] = gauge
-        self._gauge = gauges[known.zone[self._inlet]]
-        self.zones = ZoneWatch(len(self._inlet), self.zone_rules, rules.least_loss_m3_s)
-        self._excess = np.zeros(len(self._inlet))
+        self._gauge = gauges[self.inlets.zone]
+        self.zones = ZoneWatch(len(self.inlets.zone), self.zone_rules, rules.least_loss_m3_s)
         self._judged_from = rules.windows(rules.learn_s)
         self._peak, self.z = np.zeros(n), np.full(n, np.nan)
         self._recent = deque(maxlen=rules.windows(rules.recovered_s))
@@ -216,13 +229,14 @@ class SupplyWatch:
         """One window, from ``start`` [ms], seen at ``t``."""
         self._learn_band(start, value)
         self.health.see(value)
-        meters = self._meters(start, value)
-        believed = self.health.ok()[self._inlet] & np.isfinite(meters.said)
-        drawn = self._drawn(meters, believed)
+        level, scale = self.bands.level(start), self.bands.scale(start)
+        meters = self.inlets.read(value, level=level, scale=scale, ok=self.health.ok())
+        drawn = np.zeros(len(self.water.zones))
+        drawn[meters.zone] = meters.drawn
         normal = self.picture.normal(drawn, t=start, hold=self.active)
         deviation = self.habit.deviation(value, normal)
         self.z = deviation / self.habit.scale
-        self.z[self._inlet] = (meters.said - meters.usual) / meters.scale
+        self.z[meters.signal] = (meters.said - meters.usual) / meters.scale
         self._compare()
         self._recent.append(self.z.copy())
         self._seen += 1
@@ -234,33 +248,13 @@ class SupplyWatch:
             self.habit.learn(value, normal, refresh_every=self.rules.windows(HOUR_MS / SECOND_MS))
         return found
 
-    def _drawn(self, meters: Meters, believed: NDArray[np.bool_]) -> Floats:
-        """What each zone draws [m3/s]: what its meter says; if that is silent or wrong, what is usual for it.
-
-        A zone that lately drew more than is usual goes on doing so for a while.
-        """
-        fading = np.exp(-self.rules.window_s / self.rules.follow_s)
-        self._excess = np.where(believed, meters.said - meters.usual, self._excess * fading)
-        drawn = np.zeros(len(self.water.zones))
-        drawn[self.loggers.zone[self._inlet]] = np.maximum(meters.usual + self._excess, 0.0)
-        return drawn
-
     def _compare(self) -> None:
         """Let calm windows speak for or against each logger; inlet meters are only ever acquitted so."""
         if not self.active and self.score == 0.0:
             z = self.z.copy()
-            z[self._inlet] = np.where(np.abs(z[self._inlet]) <= self.rules.expected_sigma, 0.0, np.nan)
+            inlet = self.inlets.signal
+            z[inlet] = np.where(np.abs(z[inlet]) <= self.rules.expected_sigma, 0.0, np.nan)
             self.health.compare(z)
-
-    def _meters(self, start: int, value: Floats) -> Meters:
-        """The zones' inlet meters beside what is usual at the hour, scaled to how thirsty the city is right now."""
-        inward = self.loggers.inward[self._inlet]
-        said = value[self._inlet] * inward
-        level = np.nan_to_num(self.bands.level(start)[self._inlet] * inward)
-        sure = self.health.ok()[self._inlet] & np.isfinite(said) & (level > 0)
-        ratio = float(np.median(said[sure] / level[sure])) if sure.any() else 1.0
-        scale = self.bands.scale(start)[self._inlet]
-        return Meters(self._inlet, self.loggers.zone[self._inlet], said, level * ratio, scale)
 
     def _judge(self, deviation: Floats, meters: Meters, t: int) -> SupplyAnomaly | None:
         if self.active or self.picture.patterns is None:
@@ -345,8 +339,12 @@ class SupplyWatch:
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """All that was learned, as plain arrays by name."""
-        own = np.array([self.score, self.active, self._seen, self._windows.done, self._judged_from], np.float64)
-        whole = {"device": self.loggers.device, "own": own, "pump": self.picture.solver.pump}
+        turns = [self._seen, self._windows.done, self._judged_from, self.inlets.turn]
+        own = np.array([self.score, self.active, *turns], np.float64)
+        whole: dict[str, NDArray[np.generic]] = {"device": self.loggers.device, "own": own}
+        whole["pump"] = self.picture.solver.pump
+        signal, t, value = self._windows.held()
+        whole |= {"held_device": self.loggers.device[signal], "held_t": t, "held_value": value}
         return whole | self.bands.state() | {"turn": np.array([self.habit.turn])} | self._by_device()
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
@@ -360,7 +358,12 @@ class SupplyWatch:
         self.habit.restore({name: kept[name] for name in fresh if name in self.habit.state()} | {"turn": state["turn"]})
         own = np.asarray(state["own"], np.float64)
         self.score, self.active = float(own[0]), bool(own[1])
-        self._seen, self._windows.done, self._judged_from = own[2:].astype(np.int64).tolist()
+        self._seen, self._windows.done, self._judged_from, self.inlets.turn = own[2:].astype(np.int64).tolist()
+        inlet = self.inlets.signal
+        self.inlets.share, self.inlets.excess = (
+            kept[name][inlet].astype(np.float64) for name in ("share_of_zone", "excess")
+        )
+        self.take(*(np.asarray(state[name]) for name in ("held_device", "held_t", "held_value")))
         self.picture.solver.pump = np.asarray(state["pump"], np.float64).copy()
         self.health.still, self.health.alone = kept["still"].astype(np.int64), kept["alone"].astype(np.int64)
         self.health.last, self._peak = kept["last"].astype(np.float64), kept["peak"].astype(np.float64)
@@ -368,4 +371,7 @@ class SupplyWatch:
     def _by_device(self) -> dict[str, NDArray[np.generic]]:
         habit = {name: held for name, held in self.habit.state().items() if name != "turn"}
         own = {"still": self.health.still, "alone": self.health.alone, "last": self.health.last, "peak": self._peak}
-        return habit | own
+        inlet = {"share_of_zone": np.ones(len(self.loggers)), "excess": np.zeros(len(self.loggers))}
+        inlet["share_of_zone"][self.inlets.signal] = self.inlets.share
+        inlet["excess"][self.inlets.signal] = self.inlets.excess
+        return habit | own | inlet

@@ -24,14 +24,26 @@ _LIVE: Final = ("flow_m3_s", "pressure_pa", "lamp_power_w")
 
 
 def head(situation: Situation, look: Look) -> Panel:
-    """City, mode, clock, and how old the newest reading is."""
+    """City, mode, clock, the air outside, and how old the newest reading is."""
     ages = [age for name in _LIVE if (age := situation.fresh.age_s(name)) is not None]
     return {
         "city": look.words.of(situation.city),
         "war": situation.at_war,
         "t": situation.t,
         "data_t": situation.t - round(min(ages) * SECOND_MS) if ages else 0,
+        "air": _air(situation, look),
         "open": sum(1 for each in situation.incidents if not each.closed and each.stage != "dismissed"),
+    }
+
+
+def _air(situation: Situation, look: Look) -> Panel:
+    """Temperature, humidity and dust by the poles' median; empty before any has spoken."""
+    air = situation.air
+    if air is None:
+        return {}
+    return {
+        "values": [f"{air.temperature_c:.1f} °C", f"{air.humidity_percent:.0f} %", f"{air.pm2_5_ug_m3:.0f} µg/m³"],
+        "points": look.words("head.air_points", n=f"{air.n:,}"),
     }
 
 

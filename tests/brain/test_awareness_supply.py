@@ -159,4 +159,4 @@ def test_what_was_learned_survives_a_restart_in_the_middle(learned: tuple) -> No
     for one in (watch, again):
         one.take(*readings)
         one.tick(LEARNED + HOUR_MS + 6 * MINUTE_MS)
-    assert np.nan_to_num(again.z) == pytest.approx(np.nan_to_num(watch.z), abs=0.1)
+    assert np.nan_to_num(again.z) == pytest.approx(np.nan_to_num(watch.z), abs=1e-6)

@@ -15,6 +15,8 @@ export default {
       <span>{{ w(s.head.war ? 'head.war_long' : 'head.peace_long') }}</span>
     </div>
     <div class="cb-exercise">{{ w('title.exercise') }}</div>
+    <div v-if="s.head.air.values" class="cb-air" :title="s.head.air.points">
+      <span v-for="(key, i) in ['head.temperature', 'head.humidity', 'head.dust']" :key="key">{{ w(key) }} <b>{{ s.head.air.values[i] }}</b></span></div>
     <div class="cb-clock"><b>{{ time }}</b><span>{{ date }}<em v-if="s.head.speed"> · {{ w('head.speed', { n: s.head.speed }) }}</em></span></div>
     <div class="cb-age" :class="{ old: age > 1800e3 || lost }">{{ w('head.data') }}
       <b>{{ s.head.data_t ? w('head.old', { age: span(age) }) : w('head.none') }}</b></div>
