@@ -165,13 +165,27 @@ def curves(items: Sequence[Curve], *, start: int, marks: Mapping[str, int]) -> s
             axes.set_ylabel(curve.unit)
             for moment in marks.values():
                 axes.axvline((moment - start) / HOUR_MS, color=INK, linewidth=0.6, linestyle=":")
-        for name, moment in marks.items():
+        rows[0].set_title(rows[0].get_title(loc="left"), pad=26)
+        span = float(np.ptp(rows[0].get_xlim()))
+        for hour, names in _together(marks, start=start, apart=0.12 * span):
             rows[0].annotate(
-                name, ((moment - start) / HOUR_MS, 1.0), xycoords=("data", "axes fraction"), fontsize=7, rotation=35
+                names, (hour, 1.02), xycoords=("data", "axes fraction"), fontsize=7, ha="center", va="bottom"
             )
         rows[-1].set_xlabel("小时(自情景开始)· hours since the scenario began")
         figure.tight_layout()
         return svg(figure)
+
+
+def _together(marks: Mapping[str, int], *, start: int, apart: float) -> list[tuple[float, str]]:
+    """Marks by hour, those closer than ``apart`` [h] under one label."""
+    groups: list[tuple[float, list[str]]] = []
+    for name, moment in sorted(marks.items(), key=lambda item: item[1]):
+        hour = (moment - start) / HOUR_MS
+        if groups and hour - groups[-1][0] < apart:
+            groups[-1][1].append(name)
+        else:
+            groups.append((hour, [name]))
+    return [(hour, "\n".join(names)) for hour, names in groups]
 
 
 def timeline(incident: IncidentOutcome, steps: Sequence[tuple[str, float, float]]) -> str:

@@ -169,7 +169,12 @@ def _expectations(judged: Sequence[ExpectationOutcome]) -> str:
 
 
 def _shown(value: float | str | bool | None) -> str:
-    return f"{value:,.5g}" if isinstance(value, float) else str(value)
+    return _figure(value) if isinstance(value, float) else str(value)
+
+
+def _figure(value: float) -> str:
+    """A number as people read it: whole with thousands marked, or five digits."""
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.5g}"
 
 
 def _ledger(ledger: LedgerTotals) -> str:
@@ -193,7 +198,7 @@ def _ledger(ledger: LedgerTotals) -> str:
 
 def _measures(outcome: Outcome) -> str:
     cases = [[f"cases {name}", f"{count:,}"] for name, count in outcome.cases.items()]
-    kpis = [[name, f"{value:,.5g}"] for name, value in outcome.kpis.items()]
+    kpis = [[name, _figure(value)] for name, value in outcome.kpis.items()]
     made = outcome.manifest
     return (
         f"<section><h2>数值 Figures</h2>{_table(['name', 'value'], cases + kpis, numbers=frozenset({1}))}</section>"
