@@ -109,15 +109,20 @@ def new(
 
 @app.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="ingest or simulate.")],
+    what: Annotated[str, typer.Argument(help="crash, ingest or simulate.")],
     scale: Annotated[float, typer.Option(help="Share of the numerous kinds (simulate).")] = 1.0,
+    kills: Annotated[int, typer.Option(help="How often the hub is killed (crash).", min=1)] = 30,
     city: City = None,
+    seed: Seed = 1,
     json: Json = False,
 ) -> None:
-    """Measure, as ratios taken in one run."""
+    """Measure, as ratios taken in one run; or kill hub and brokers and see whether the books balance."""
     from scenarios.bench.bench import bench as measure
 
-    typer.echo(measure(what, scale=scale, city=city, json=json))
+    text, held = measure(what, scale=scale, city=city, json=json, kills=kills, seed=seed)
+    typer.echo(text)
+    if not held:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from datahub.contract.errors import UsageError
-from scenarios.bench import ingest, simulate
+from scenarios.bench import campaign, ingest, simulate
 
 
-def bench(what: str, *, scale: float = 1.0, city: str | None = None, json: bool = False) -> str:
-    """Measure, and say the figures as JSON or as a table.
+def bench(
+    what: str, *, scale: float = 1.0, city: str | None = None, json: bool = False, kills: int = 30, seed: int = 1
+) -> tuple[str, bool]:
+    """Measure, and say the figures as JSON or for a person; and whether what must hold did.
 
     Raises:
         UsageError: if there is no such measurement.
@@ -17,11 +19,19 @@ def bench(what: str, *, scale: float = 1.0, city: str | None = None, json: bool 
     match what:
         case "ingest":
             rows = ingest.measure()
-            return msgspec.json.encode(rows).decode() if json else ingest.table(rows)
+            return (msgspec.json.encode(rows).decode() if json else ingest.table(rows)), True
         case "simulate":
-            figures = simulate.measure(scale=scale, city=city)
-            return (
-                msgspec.json.encode(figures) if json else msgspec.json.format(msgspec.json.encode(figures))
-            ).decode()
+            return _said(simulate.measure(scale=scale, city=city), json=json), True
+        case "crash":
+            shown = [
+                campaign.campaign(broker=broker, hub_kills=kills, broker_kills=max(kills // 6, 1), seed=seed)
+                for broker in ("embedded", "mosquitto")
+            ]
+            return _said(shown, json=json), all(one.fine for one in shown)
         case _:
-            raise UsageError(f"there is no measurement '{what}'; there are: ingest, simulate")
+            raise UsageError(f"there is no measurement '{what}'; there are: crash, ingest, simulate")
+
+
+def _said(figures: object, *, json: bool) -> str:
+    text = msgspec.json.encode(figures)
+    return (text if json else msgspec.json.format(text)).decode()

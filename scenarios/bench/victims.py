@@ -1,0 +1,178 @@
+"""What a crash campaign kills: a hub and a broker, each in a process of its own, on databases and a port that stay."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+import subprocess
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import psutil
+
+from datahub.contract.clock import SECOND_MS, elapsed_s
+from datahub.contract.errors import OutsideError, UsageError
+from datahub.contract.topics import Topics
+from datahub.hub import Hub
+from datahub.transport.broker import EmbeddedBroker, free_port
+from datahub.transport.mqtt import MqttCityBus
+from scenarios.bench.crowd import T0
+
+UP_S: Final = 60.0
+"""How long a victim may take to come up again [s]."""
+
+INFLIGHT: Final = 100
+"""``max_inflight_messages`` of mosquitto: the intake takes up to 90 messages together; its default of 20 halves it."""
+
+
+class _Victim:
+    """A process with a pipe through which it says how it is."""
+
+    def __init__(self) -> None:
+        self._process: SpawnProcess | None = None
+        self._line: Connection | None = None
+        self._since = 0.0
+
+    def _launch(self, *arguments: object) -> None:
+        """Start it; it says when it is up."""
+        context = multiprocessing.get_context("spawn")
+        self._line, theirs = context.Pipe()
+        self._process = context.Process(target=self._work, args=(*arguments, theirs))
+        self._process.start()
+        theirs.close()
+        self._since = elapsed_s()
+
+    def is_up(self) -> bool:
+        """Whether it has said that it is up, or is past hope (``word`` then says so)."""
+        return self._line is None or self._line.poll() or elapsed_s() - self._since > UP_S
+
+    def word(self) -> int:
+        """What it said when it was up; waits for it.
+
+        Raises:
+            OutsideError: if it ended before, or says nothing in time.
+        """
+        if self._line is None or not self._line.poll(UP_S):
+            raise OutsideError(f"{type(self).__name__} did not come up within {UP_S:.0f} s")
+        try:
+            return int(self._line.recv())
+        except EOFError as error:
+            raise OutsideError(f"{type(self).__name__} ended while it came up; see what it printed above") from error
+
+    @staticmethod
+    def _work(*arguments: object) -> None:
+        raise NotImplementedError
+
+    def kill(self) -> None:
+        """SIGKILL, for it and what it started; returns when they are gone."""
+        if self._process is None or self._process.pid is None:
+            return
+        family = [*psutil.Process(self._process.pid).children(recursive=True)]
+        self._process.kill()
+        for one in family:
+            one.kill()
+        psutil.wait_procs(family, timeout=UP_S)
+        self._process.join(UP_S)
+
+    def end(self) -> None:
+        """Ask it to end, and wait."""
+        if self._process is not None and self._line is not None and self._process.is_alive():
+            self._line.send("end")
+            self._process.join(UP_S)
+        self.kill_if_alive()
+
+    def kill_if_alive(self) -> None:
+        """Leave nothing behind."""
+        if self._process is not None and self._process.is_alive():
+            self.kill()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.kill_if_alive()
+
+
+class HubProcess(_Victim):
+    """The hub, live and durable as in ``citybrain city``, without brain and pages."""
+
+    def __init__(self, url: str, topics: Topics, directory: Path) -> None:
+        super().__init__()
+        self._arguments = (url, topics, directory)
+
+    def __enter__(self) -> Self:
+        self.start()
+        self.word()
+        return self
+
+    def start(self) -> None:
+        """Start it; its word is how many readings it has stored or rejected for good."""
+        self._launch(*self._arguments)
+
+    @staticmethod
+    def _work(*arguments: object) -> None:
+        _run_hub(*arguments)  # type: ignore[arg-type]
+
+
+def _run_hub(url: str, topics: Topics, directory: Path, line: Connection) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    hub = Hub(topics.city, "990100", directory, MqttCityBus(url, topics), start=T0, write_rows=5_000)
+    try:
+        line.send(hub.ledger.stored + hub.ledger.rejected)
+        begun = hub.now or T0
+        since = looked = elapsed_s()
+        while not line.poll():
+            now = begun + round((elapsed_s() - since) * SECOND_MS)
+            hub.intake(wait_s=0.2, now=now)
+            if elapsed_s() - looked > 0.5:
+                looked = elapsed_s()
+                hub.tick(now)
+    finally:
+        hub.close()
+
+
+class Broker(_Victim):
+    """The embedded broker or Debian's mosquitto on one port, with a persistent store where it has one."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        super().__init__()
+        if name not in ("embedded", "mosquitto"):
+            raise UsageError(f"broker '{name}' is unknown; choose embedded or mosquitto")
+        self._arguments = (name, folder, free_port())
+        self.url = f"mqtt://127.0.0.1:{self._arguments[2]}"
+
+    def __enter__(self) -> Self:
+        self.start()
+        self.word()
+        return self
+
+    def start(self) -> None:
+        """Start it (again), on the same port."""
+        self._launch(*self._arguments)
+
+    @staticmethod
+    def _work(*arguments: object) -> None:
+        _run_broker(*arguments)  # type: ignore[arg-type]
+
+
+def _run_broker(name: str, folder: Path, port: int, line: Connection) -> None:
+    if name == "embedded":
+        with EmbeddedBroker(port=port):
+            line.send(port)
+            line.poll(None)
+        return
+    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+    if program is None:
+        raise OutsideError("mosquitto is not installed; install it with 'apt-get install mosquitto'")
+    conf = folder / "mosquitto.conf"
+    conf.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_inflight_messages {INFLIGHT}\nmax_queued_messages 0\n"
+        f"persistence true\npersistence_location {folder}/\nuser root\n"
+    )
+    with subprocess.Popen([program, "-c", str(conf)], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        if not any("running" in said for said in process.stderr):
+            raise OutsideError(f"mosquitto did not start on port {port}; is it taken?")
+        line.send(port)
+        line.poll(None)
+        process.terminate()
