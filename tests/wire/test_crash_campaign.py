@@ -1,4 +1,4 @@
-"""Hub and broker are killed under load. The long campaign is ``citybrain bench crash``; here it runs whole, but short."""
+"""Hub and broker are killed under load: whole, but short; the long campaign is ``citybrain bench crash``."""
 
 from __future__ import annotations
 
