@@ -17,7 +17,7 @@ from sqlmodel import Session, delete, select
 
 from datahub.commands import Commands
 from datahub.contract.codes import Reason
-from datahub.contract.messages import Ack, BirthBatch, Death, Desired, Marker, Rebirth, Reported
+from datahub.contract.messages import Ack, Alarm, BirthBatch, Death, Desired, Marker, Rebirth, Reported
 from datahub.contract.topics import Topics
 from datahub.contract.wire import join_births
 from datahub.devices.alarms import Alarms
@@ -26,7 +26,7 @@ from datahub.devices.lifecycle import Lifecycle
 from datahub.devices.register import save_births
 from datahub.devices.registry import Registry
 from datahub.devices.shadow import Shadows
-from datahub.events import DevicesBorn, HubEvent
+from datahub.events import AlarmClosed, AlarmOpened, DevicesBorn, HubEvent
 from datahub.ingest.decode import Refused, Sorted, sort
 from datahub.ingest.entry import to_bytes
 from datahub.ingest.memory import Memory
@@ -219,6 +219,9 @@ class Hub:
             self._at_tick = self.ledger.totals()
             self.now = t
             self._asked.clear()
+            for event in events:
+                if isinstance(event, AlarmOpened | AlarmClosed):
+                    self._bus.report(_alarm(event))
             if self.memory.unwritten >= self._write_rows:
                 self.flush()
             return events
@@ -293,6 +296,23 @@ class Hub:
         self.observations.close()
         self.store.close()
         self._bus.close()
+
+
+def _alarm(event: AlarmOpened | AlarmClosed) -> Alarm:
+    """An alarm as those hear it who listen northbound."""
+    if isinstance(event, AlarmClosed):
+        return Alarm(id=event.id, kind=event.kind, device=event.device, t=event.t, raised=False)
+    return Alarm(
+        id=event.id,
+        kind=event.kind,
+        device=event.device,
+        t=event.t,
+        raised=True,
+        property=event.property,
+        value=event.value,
+        limit=event.limit,
+        fault=event.fault,
+    )
 
 
 def _births(notes: Sequence[Note]) -> list[tuple[str, int]]:

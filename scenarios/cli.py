@@ -109,7 +109,7 @@ def new(
 
 @app.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="crash, ingest or simulate.")],
+    what: Annotated[str, typer.Argument(help="crash, ingest, latency or simulate.")],
     scale: Annotated[float, typer.Option(help="Share of the numerous kinds (simulate).")] = 1.0,
     kills: Annotated[int, typer.Option(help="How often the hub is killed (crash).", min=1)] = 30,
     city: City = None,

@@ -157,6 +157,25 @@ class Rebirth(msgspec.Struct, frozen=True):
     schema: int = SCHEMA
 
 
+class Alarm(msgspec.Struct, frozen=True):
+    """Northbound: an alarm was raised, or its cause is gone (``raised`` false), for whoever listens.
+
+    ``fault`` alarms concern the owner of the device, the others the city. ``value`` and ``limit`` are in the unit of
+    the property's name; ``property`` is empty and ``value`` a time [s] where a whole node fell silent.
+    """
+
+    id: str
+    kind: str
+    device: int
+    t: int
+    raised: bool
+    property: str = ""
+    value: float = 0.0
+    limit: float = 0.0
+    fault: bool = False
+    schema: int = SCHEMA
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Watermarks:
     """End-to-end acknowledgement: of each node's epoch, every sequence up to ``sequence`` is durable or rejected."""
@@ -181,6 +200,7 @@ class Marker(msgspec.Struct, frozen=True):
 
 Up: TypeAlias = ObservationBatch | BirthBatch | Death | Reported | Ack | Marker
 Down: TypeAlias = Desired | Command | Rebirth | Watermarks | Marker
+North: TypeAlias = Alarm
 
 
 def no_watermarks() -> Watermarks:

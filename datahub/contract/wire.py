@@ -14,6 +14,7 @@ from datahub.contract.errors import Unreadable
 from datahub.contract.messages import (
     SCHEMA,
     Ack,
+    Alarm,
     Birth,
     BirthBatch,
     BirthDevice,
@@ -23,6 +24,7 @@ from datahub.contract.messages import (
     Down,
     KindDescriptor,
     Marker,
+    North,
     Rebirth,
     Reported,
     Up,
@@ -91,7 +93,7 @@ _REBIRTH = msgspec.json.Decoder(Rebirth)
 _WATERMARKS = msgspec.json.Decoder(_WatermarksText)
 
 
-def encode(message: Up | Down, topics: Topics, *, qos: int = 1) -> list[Outgoing]:
+def encode(message: Up | Down | North, topics: Topics, *, qos: int = 1) -> list[Outgoing]:
     """What goes to the broker for one message: several payloads for what concerns many nodes.
 
     ``qos`` is for observations; everything else goes with QoS 1.
@@ -110,6 +112,8 @@ def encode(message: Up | Down, topics: Topics, *, qos: int = 1) -> list[Outgoing
             return [Outgoing(topics.watermark, _ENCODER.encode(part)) for part in _watermark_parts(message)]
         case Marker():
             return [Outgoing(topics.marker(message.side), _ENCODER.encode(message))]
+        case Alarm():
+            return [Outgoing(topics.alarm(message.kind), _ENCODER.encode(message))]
         case Death():
             word = Word.DEATH
         case Reported():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from datahub.contract.messages import Down, Up
+from datahub.contract.messages import Down, North, Up
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,9 @@ class CityBus(Protocol):
 
     def send(self, message: Down) -> None:
         """Send one message down."""
+
+    def report(self, message: North) -> None:
+        """Tell whoever listens northbound; it counts for no quantum, as the field does not hear it."""
 
     def close(self) -> None:
         """Say good-bye and let go."""

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from datahub.contract.messages import Down, Up
+from datahub.contract.messages import Down, North, Up
 from datahub.transport.bus import Delivery, Handed
 
 
@@ -66,6 +66,9 @@ class LocalCityBus:
     def send(self, message: Down) -> None:
         """Hand one message down."""
         self.bus.downward.append(message)
+
+    def report(self, message: North) -> None:
+        """Nobody listens northbound within a process: the brain reads the hub's events."""
 
     def close(self) -> None:
         """Nothing is held."""

@@ -27,7 +27,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from datahub.contract.clock import elapsed_s
 from datahub.contract.errors import OutsideError, Unreadable
-from datahub.contract.messages import BirthBatch, Death, Down, Marker, Up
+from datahub.contract.messages import BirthBatch, Death, Down, Marker, North, Up
 from datahub.contract.senml import PAYLOAD_LIMIT, Record
 from datahub.contract.topics import DOWNWARD, Topics
 from datahub.contract.wire import Outgoing, decode_down, decode_up, encode
@@ -285,7 +285,7 @@ class MqttCityBus:
 
     def __init__(self, url: str, topics: Topics, *, name: str = "hub", limit: int = PAYLOAD_LIMIT) -> None:
         self._topics, self._limit, self._live = topics, limit, not topics.run
-        self._marker = topics.marker("field")
+        self._marker, self._north = topics.marker("field"), topics.alarm("")
         self._inbox: Inbox[Arrived] = Inbox()
         self._gate: Gate[Delivery] = Gate()
         self._sent = self._serial = self._earlier = 0
@@ -330,7 +330,7 @@ class MqttCityBus:
         deliveries: list[Delivery] = []
         own = []
         for arrived in self._inbox.take(wait_s=wait_s, enough=GATHER, linger_s=LINGER_S if self._live else 0.0):
-            if arrived.topic.endswith(_DOWN):
+            if arrived.topic.endswith(_DOWN) or arrived.topic.startswith(self._north):
                 own.append(arrived)
             elif arrived.topic == self._marker and not self._live:
                 self._gate.hold(_count(arrived, self._topics), arrived)
@@ -362,6 +362,12 @@ class MqttCityBus:
                 message = msgspec.structs.replace(message, sent=self._sent)
             for out in encode(message, self._topics):
                 self._sent += self._connection.send(out) and not isinstance(message, Marker)
+
+    def report(self, message: North) -> None:
+        """Tell whoever listens northbound, from any thread."""
+        with self._speaking:
+            for out in encode(message, self._topics):
+                self._connection.send(out)
 
     def close(self) -> None:
         """Let go; live, the broker keeps for us what comes meanwhile."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from datahub.contract.errors import UsageError
-from scenarios.bench import campaign, ingest, simulate
+from scenarios.bench import campaign, ingest, latency, simulate
 
 
 def bench(
@@ -22,6 +22,8 @@ def bench(
             return (msgspec.json.encode(rows).decode() if json else ingest.table(rows)), True
         case "simulate":
             return _said(simulate.measure(scale=scale, city=city), json=json), True
+        case "latency":
+            return _said(latency.measure(), json=json), True
         case "crash":
             shown = [
                 campaign.campaign(broker=broker, hub_kills=kills, broker_kills=max(kills // 6, 1), seed=seed)
@@ -29,7 +31,7 @@ def bench(
             ]
             return _said(shown, json=json), all(one.fine for one in shown)
         case _:
-            raise UsageError(f"there is no measurement '{what}'; there are: crash, ingest, simulate")
+            raise UsageError(f"there is no measurement '{what}'; there are: crash, ingest, latency, simulate")
 
 
 def _said(figures: object, *, json: bool) -> str:

@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from datahub.contract.clock import elapsed_s
 from datahub.contract.messages import BirthBatch, KindDescriptor, PropertyDescriptor
 from datahub.contract.observations import ObservationBatch
 from datahub.contract.topics import Topics
@@ -51,17 +52,17 @@ def _nodes() -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return np.arange(NODES, dtype=np.int64) + 440_402_000_000_000_000
 
 
-def readings(messages: int, *, pack: int) -> ObservationBatch:
-    """``messages`` packs of ``pack`` readings, the nodes taking turns, each numbering on."""
-    turn = np.arange(messages, dtype=np.int64) // NODES
+def readings(messages: int, *, pack: int, turn: int = 0) -> ObservationBatch:
+    """``messages`` packs of ``pack`` readings, the nodes taking turns (the first of them their ``turn``-th)."""
+    turns = turn + np.arange(messages, dtype=np.int64) // NODES
     node = _nodes()[np.arange(messages) % NODES]
     n = messages * pack
-    result = T0 + turn * 1_000
+    result = T0 + turns * 1_000
     return ObservationBatch(
         properties=("pressure_pa",),
         node=node,
         epoch=np.full(messages, T0, np.int64),
-        first=turn * pack,
+        first=turns * pack,
         result_time=result,
         offset=np.arange(messages + 1, dtype=np.int64) * pack,
         device=np.repeat(node, pack),
@@ -69,6 +70,37 @@ def readings(messages: int, *, pack: int) -> ObservationBatch:
         phenomenon_time=np.repeat(result, pack) - np.tile(np.arange(pack, dtype=np.int64)[::-1], messages),
         value=np.round(300_000.0 + 5_000.0 * np.sin(np.arange(n) / 50.0), -2),
     )
+
+
+PIECE_S: Final = 0.02
+"""A steady publisher sends what is due so often [s of wall time]."""
+
+
+def push(url: str, topics: Topics, *, messages_s: float, control: Connection) -> None:
+    """Publish at a steady pace, one reading a message at QoS 1, until the process is ended. Runs in its own process."""
+    address, sent, turn = Address.of(url), 0, 0
+    with socket.create_connection((address.host, address.port)) as line:
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        line.sendall(_connect_packet("citybrain-bench-push"))
+        line.recv(4)
+        threading.Thread(target=_read_away, args=(line,), daemon=True).start()
+        pause, since, packets = threading.Event(), elapsed_s(), list[bytes]()
+        while True:
+            while len(packets) < 2 * NODES:
+                batch = readings(NODES, pack=1, turn=turn)
+                packets += [
+                    _publish_packet(out.topic, out.payload, qos=1, mid=i % 65_535 + 1)
+                    for i, out in enumerate(encode(batch, topics, qos=1))
+                ]
+                turn += 1
+            if sent == 0:
+                control.send("going")
+                since = elapsed_s()
+            due = min(round((elapsed_s() - since) * messages_s) - sent, len(packets))
+            line.sendall(b"".join(packets[:due]))
+            del packets[:due]
+            sent += max(due, 1)
+            pause.wait(PIECE_S)
 
 
 def publish(url: str, topics: Topics, *, messages: int, pack: int, qos: int, control: Connection) -> None:

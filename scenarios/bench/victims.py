@@ -28,6 +28,10 @@ INFLIGHT: Final = 100
 """``max_inflight_messages`` of mosquitto: the intake takes up to 90 messages together; its default of 20 halves it."""
 
 
+BEAT_S: Final = 0.1
+"""The hub evaluates what has come so often [s of wall time], as a live city does."""
+
+
 class _Victim:
     """A process with a pipe through which it says how it is."""
 
@@ -123,8 +127,8 @@ def _run_hub(url: str, topics: Topics, directory: Path, line: Connection) -> Non
         since = looked = elapsed_s()
         while not line.poll():
             now = begun + round((elapsed_s() - since) * SECOND_MS)
-            hub.intake(wait_s=0.2, now=now)
-            if elapsed_s() - looked > 0.5:
+            hub.intake(wait_s=BEAT_S / 2, now=now)
+            if elapsed_s() - looked > BEAT_S:
                 looked = elapsed_s()
                 hub.tick(now)
     finally:
