@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from brain.model import EventUpdated, Message, TaskOrdered, TaskUpdated, WarningFedBack, WarningIssued
 from brain.office import Office
+from brain.plans.course import left_ms
 from brain.plans.declared import Action, Step
 from brain.state import Fact, Incident, StepStage
 from brain.warnings.compose import Audience, Cause, water_back, water_off
@@ -60,11 +61,10 @@ def _whom(office: Office, incident: Incident, step: Step) -> dict[str, int]:
 
 
 def _hours(office: Office, incident: Incident) -> int:
-    """How long the plan's own steps should take until water is back [h], rounded up."""
+    """How long it should take until water is back, by the plan's own deadlines [h], rounded up."""
     plan = office.plan_of(incident)
-    steps = {step.id: step.deadline_s.value for step in plan.step} if plan else {}
-    left = sum(steps.get(name, 0.0) for name in ("repair", "flush", "disinfect", "open_manual"))
-    return max(1, -(-round(left * 1_000) // HOUR_MS))
+    left = left_ms(plan, incident, plan.plan.back_with, t=office.t) if plan and plan.plan.back_with else 0
+    return max(1, -(-left // HOUR_MS))
 
 
 def _order(office: Office, incident: Incident, step: Step, warning: WarningIssued) -> TaskOrdered:

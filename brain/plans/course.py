@@ -92,6 +92,27 @@ def _over(incident: Incident, step: str) -> bool:
     return _stage(incident, step) in (StepStage.DONE, StepStage.SKIPPED)
 
 
+def left_ms(plan: Plan, incident: Incident, step: str, *, t: int) -> int:
+    """How long it should take from ``t`` until a step is over [ms]: the longest way to it, by the plan's own deadlines.
+
+    A step at work has until its deadline, one that waits its whole time after the last of those it follows. Whether
+    a waiting step's facts will hold nobody knows yet, so it counts; one that this level does not ask for does not.
+    """
+    until: dict[str, int] = {}
+    for each in plan.step:  # a step stands after those it follows (``brain.plans.reading``)
+        state = incident.steps.get(each.id, StepState())
+        begins = max((until[needed] for needed in each.after), default=t)
+        if state.stage in (StepStage.DONE, StepStage.SKIPPED):
+            until[each.id] = t
+        elif state.stage is StepStage.OPEN:
+            until[each.id] = max(t, state.deadline)
+        elif each.phase is Phase.VERIFY or incident.level in each.levels:
+            until[each.id] = begins + round(each.deadline_s.value * SECOND_MS)
+        else:
+            until[each.id] = begins
+    return until[step] - t
+
+
 def complete(plan: Plan, incident: Incident) -> bool:
     """Whether every step is over and the plan's closing conditions hold."""
     return all(_over(incident, step.id) for step in plan.step) and _holds(plan.plan.close_when, incident)

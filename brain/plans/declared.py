@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
 
@@ -15,7 +16,6 @@ FACTS: Final[dict[str, str]] = {
     "calls_count": "citizens' calls that the water company has of the place",
     "plausible": "1 if the calls fit a burst main",
     "burst_seen": "1 once a patrol has seen the water",
-    "dismissed": "1 once nobody found anything",
     "road_blocked": "1 if water or the dig blocks the road",
     "road_class": "class of the road over the pipe: 0 none, 1 branch, 2 secondary, 3 arterial",
     "diameter_m": "inner diameter of the burst pipe [m]",
@@ -146,7 +146,13 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the plan is for. ``close_when`` ends it, once every step is over."""
+    """What the plan is for.
+
+    Attributes:
+        close_when: facts that end it, once every step is over.
+        back_with: the step with whose end people have again what the event took from them; a plan that warns has one,
+            for a warning says how long it will be.
+    """
 
     name: str
     event: str
@@ -156,6 +162,7 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default_level: int
     confirm_when: tuple[tuple[Condition, ...], ...]
     close_when: tuple[Condition, ...]
+    back_with: str = ""
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -164,6 +171,16 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plan: Head
     level: tuple[Criterion, ...]
     step: tuple[Step, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a plan that cannot say until when; the path at the end is how msgspec names the place."""
+        back, ids = self.plan.back_with, [step.id for step in self.step]
+        if not back and any(step.action is Action.WARN for step in self.step):
+            raise ValueError("the plan warns, but 'back_with' names no step with which it is over - at `$.plan.name`")
+        if back and back not in ids:
+            near = get_close_matches(back, ids, n=1)
+            known = f"did you mean '{near[0]}'?" if near else f"steps are {', '.join(ids)}"
+            raise ValueError(f"back_with names '{back}', which is no step; {known} - at `$.plan.back_with`")
 
     @property
     def name(self) -> str:

@@ -102,6 +102,8 @@ def test_people_cut_off_are_told_in_both_languages_and_counted(told: Play) -> No
     assert first.status is AlertStatus.EXERCISE
     assert first.people == sum(told.incident.warned.values()) > 0
     assert str(first.people) in first.zh
+    assert "within 99 h" in first.en
+    assert "99小时内" in first.zh
     assert first.zh.startswith("【演练】")
     assert first.en.startswith("EXERCISE")
     fed_back = [m for m in told.heard(WarningFedBack) if m.id == first.id]
@@ -223,6 +225,16 @@ def test_patrols_that_find_nothing_and_no_calls_dismiss_the_event() -> None:
     assert not play.heard(CommandOrdered)
     assert play.senses.closed == [("water_main_burst", burst_pipe())]
     assert all(not task.open for task in play.brain.memory.tasks.values())
+
+
+def test_a_burst_that_goes_away_before_anybody_has_seen_it_is_dismissed() -> None:
+    play = Play(lambda order: None)
+    play.senses.says = [burst()]
+    play.senses.is_normal = True
+    play.run(3)
+    (dismissed,) = play.heard(EventDismissed)
+    assert dismissed.why == "readings are normal again and nobody has seen water"  # type: ignore[attr-defined]
+    assert play.incident.stage is IncidentStage.DISMISSED
 
 
 def test_calls_that_fit_keep_the_search_going_to_the_neighbours() -> None:

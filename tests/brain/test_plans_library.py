@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brain.model import Place, StepDone, StepOpened, StepOverdue
-from brain.plans.course import Work, advance, complete
+from brain.plans.course import Work, advance, complete, left_ms
 from brain.plans.declared import FACTS, Condition, Plan
 from brain.plans.grading import confirmed_by, level_of, match
 from brain.plans.reading import decode, folders, library, line_of, read_plan
@@ -150,6 +150,7 @@ def test_a_skipped_step_opens_when_its_facts_come_to_hold_unless_what_follows_ha
         ('fact = "road_blocked", equals', 'fact = "road_bloked", equals', "no fact", "did you mean 'road_blocked'?"),
         ('amounts.sight_m = { value = 150, unit = "m"', 'amounts.sight_m = { value = 150, unit = "km"', "'km'", "'m'"),
         ('id = "patrol"', 'id = "confirm_call"', "stands twice", "id of its own"),
+        ('back_with = "pressure_back"', 'back_with = "presure_back"', "no step", "correct this key"),
         ("level = 3\n", "level = 5\n", "level 5", "1 (gravest) to 4"),
         ("default_level = 4", "default_level = ", "not TOML", "mend the syntax"),
     ],
@@ -164,6 +165,35 @@ def test_a_wrong_declaration_is_refused_with_line_rule_and_remedy(old: str, new:
     changed = next(n for n, (a, b) in enumerate(zip(TEXT.split("\n"), text.split("\n"), strict=True), 1) if a != b)
     assert refused.value.line is not None
     assert abs(refused.value.line - changed) <= (0 if "stands twice" not in rule else 10)
+
+
+def test_a_plan_that_warns_says_with_which_step_it_is_over() -> None:
+    with pytest.raises(DeclarationError, match="the plan warns, but 'back_with' names no step"):
+        read_plan(TEXT.replace('back_with = "pressure_back"\n', ""), file="plan.toml")
+
+
+def test_residents_are_promised_the_longest_way_through_the_plan_until_the_pressure_is_back() -> None:
+    it = incident(BURST, facts={"burst_seen": 1})
+    it.steps = {name: StepState(StepStage.DONE) for name in ("confirm_call", "patrol")}
+    # by hand 7 200, stilled 1 800, repair 108 000, flush 14 400, disinfect 93 600, test 108 000, open by hand 10 800,
+    # in its band 10 800
+    assert left_ms(BURST, it, "pressure_back", t=5_000) == 354_600_000
+    it.steps["close_manual"] = StepState(StepStage.OPEN, deadline=3_600_000)
+    assert left_ms(BURST, it, "pressure_back", t=600_000) == 3_000_000 + 347_400_000
+    for name in ("close_motorised", "close_manual", "stilled", "repair", "flush", "disinfect"):
+        it.steps[name] = StepState(StepStage.DONE)
+    it.steps["water_quality_test"] = StepState(StepStage.OPEN, deadline=900_000)
+    assert left_ms(BURST, it, "pressure_back", t=1_000_000) == 21_600_000
+    it.steps |= {step.id: StepState(StepStage.SKIPPED) for step in BURST.step}
+    assert left_ms(BURST, it, "pressure_back", t=1_000_000) == 0
+
+
+def test_a_step_that_the_level_does_not_ask_for_takes_no_time() -> None:
+    it = incident(BURST)
+    it.level = 4
+    assert left_ms(BURST, it, "clear_signals", t=0) == 2_700_000
+    it.level = 3
+    assert left_ms(BURST, it, "clear_signals", t=0) == 3_000_000
 
 
 def test_lines_are_found_by_path() -> None:
