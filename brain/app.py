@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+import msgspec
+
 from brain.apply import apply
 from brain.board import TICKER, Board
 from brain.cases.kinds import case_types
@@ -21,6 +23,9 @@ from brain.model import (
     AlarmRaised,
     CommandOrdered,
     CommandUpdated,
+    EventClosed,
+    EventDismissed,
+    EventRaised,
     Message,
     OrderGiven,
 )
@@ -208,8 +213,7 @@ class Brain:
         with self._lock:
             given = list(self._given)
             self._given.clear()
-        fields = OrderGiven.__struct_fields__
-        return [OrderGiven(**{**{name: getattr(each, name) for name in fields}, "t": t}) for each in given]
+        return [msgspec.structs.replace(each, t=t) for each in given]
 
     def _hand_in(self, said: _Said) -> bool:
         """Carry out what was decided: commands, tasks, withdrawals. True if anything was said because of it."""
@@ -297,7 +301,7 @@ class _Said:
     def add(self, message: Message) -> None:
         """One more."""
         self.messages.append(message)
-        self.raised = self.raised or type(message).__name__ in ("EventRaised", "EventClosed", "EventDismissed")
+        self.raised = self.raised or isinstance(message, EventRaised | EventClosed | EventDismissed)
 
     def fresh(self) -> list[Message]:
         """What was said since the last call."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,8 +51,6 @@ _STYLE: Any = {
     "text.color": INK,
     "figure.facecolor": GROUND,
 }
-# The reader's browser has the Chinese typeface; the machine that draws may not, and need not say so each time.
-logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +88,7 @@ def map_of(
 
     ``dry``: incident id -> codes of the communities that its isolation cut off.
     """
-    with mpl.rc_context(_STYLE):
+    with _drawing():
         figure = Figure(figsize=(7.2, 5.6))
         axes = figure.add_subplot()
         for rank, width, colour in (("district", 0.9, SECOND), ("street", 0.35, LINE)):
@@ -154,7 +153,7 @@ def _frame(axes: Axes, city: City, incidents: Sequence[IncidentOutcome]) -> None
 
 def curves(items: Sequence[Curve], *, start: int, marks: Mapping[str, int]) -> str:
     """Curves one below the other over hours since ``start`` [ms], the normal band shaded, events marked."""
-    with mpl.rc_context(_STYLE):
+    with _drawing():
         figure = Figure(figsize=(7.2, 1.6 * max(len(items), 1) + 0.4))
         rows = figure.subplots(max(len(items), 1), 1, sharex=True, squeeze=False)[:, 0]
         for axes, curve in zip(rows, items, strict=False):
@@ -190,7 +189,7 @@ def _together(marks: Mapping[str, int], *, start: int, apart: float) -> list[tup
 
 def timeline(incident: IncidentOutcome, steps: Sequence[tuple[str, float, float]]) -> str:
     """Steps of the plan as bars from opened to done [s since the scenario began], in hours since detection."""
-    with mpl.rc_context(_STYLE):
+    with _drawing():
         figure = Figure(figsize=(7.2, 0.28 * max(len(steps), 1) + 0.9))
         axes = figure.add_subplot()
         for row, (name, opened, done) in enumerate(steps):
@@ -212,6 +211,19 @@ def timeline(incident: IncidentOutcome, steps: Sequence[tuple[str, float, float]
         axes.margins(x=0.12)
         axes.set_xlabel("小时(自发现)· hours since detection")
         return svg(figure)
+
+
+@contextmanager
+def _drawing() -> Iterator[None]:
+    """In the report's style, and silent on typefaces that this machine lacks: the reader's browser has them."""
+    fonts = logging.getLogger("matplotlib.font_manager")
+    before = fonts.level
+    fonts.setLevel(logging.ERROR)
+    try:
+        with mpl.rc_context(_STYLE):
+            yield
+    finally:
+        fonts.setLevel(before)
 
 
 def _span(seconds: float) -> str:
