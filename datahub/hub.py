@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from sqlmodel import Session, delete, select
 
+from datahub.answers import Health
 from datahub.commands import Commands
 from datahub.contract.codes import Reason
 from datahub.contract.messages import Ack, Alarm, BirthBatch, Death, Desired, Marker, Rebirth, Reported
@@ -33,7 +34,7 @@ from datahub.ingest.memory import Memory
 from datahub.ingest.pipeline import take
 from datahub.ingest.recovery import resume
 from datahub.ingest.thresholds import Threshold, Watch, load
-from datahub.queries import Health, Queries
+from datahub.queries import Queries
 from datahub.store.journal import Journal
 from datahub.store.observations import Observations, Progress
 from datahub.store.session import Store

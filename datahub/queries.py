@@ -1,4 +1,4 @@
-"""The one door for reading what the hub knows. Answers are small frozen structs of numpy arrays.
+"""The one door for reading what the hub knows; answers are small frozen structs of numpy arrays.
 
 Safe from any thread. History is as of the last tick: a reading that no tick has seen yet is in no answer, so that the
 order of arrival never shows.
@@ -6,7 +6,6 @@ order of arrival never shows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlmodel import col, select
 
+from datahub.answers import Devices, Health, Rejected, Rows, Series
 from datahub.contract.codes import DeviceState, Quality
 from datahub.contract.errors import UsageError
 from datahub.contract.messages import KindDescriptor, PropertyDescriptor
@@ -33,101 +33,6 @@ EARTH_M = 6_371_008.8
 """Mean radius of the earth [m] (IUGG)."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Devices:
-    """Devices in columns of length n, by code.
-
-    ``kind`` indexes ``kinds``, ``stage`` indexes ``stages``; ``silent`` and ``dead`` are those of its node, ``heard``
-    when that last spoke [ms; its own clock].
-    """
-
-    kinds: tuple[str, ...]
-    stages: tuple[DeviceState, ...]
-    device: Ints
-    object: Ints
-    node: Ints
-    kind: NDArray[np.int16]
-    stage: NDArray[np.uint8]
-    lon: Floats
-    lat: Floats
-    silent: NDArray[np.bool_]
-    dead: NDArray[np.bool_]
-    heard: Ints
-
-    def __len__(self) -> int:
-        return len(self.device)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """Readings of one property in columns of length n.
-
-    Device code, when it was so [ms], value [unit in the property's name], quality bits (``codes.Quality``; 0 good).
-    """
-
-    device: Ints
-    phenomenon_time: Ints
-    value: Floats
-    quality: NDArray[np.uint8]
-
-    def __len__(self) -> int:
-        return len(self.device)
-
-    def good(self) -> Rows:
-        """Those without a quality flag, or merely late."""
-        keep = (self.quality & ~np.uint8(Quality.LATE)) == 0
-        return Rows(self.device[keep], self.phenomenon_time[keep], self.value[keep], self.quality[keep])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Series:
-    """One device's property in equal steps: those that have a reading.
-
-    Start of the step [ms], how many readings, and their least, mean, greatest and last value.
-    """
-
-    t: Ints
-    count: Ints
-    min: Floats
-    mean: Floats
-    max: Floats
-    last: Floats
-
-    def __len__(self) -> int:
-        return len(self.t)
-
-
-class Health(msgspec.Struct, frozen=True):
-    """How the hub is. Times in ms of city time.
-
-    ``waiting``: readings that no tick has seen; ``unwritten``: those and packs that are evaluated and not in the column
-    store yet. Both are durable in the journal.
-    """
-
-    now: int | None
-    tick: int
-    devices: int
-    nodes: int
-    silent_nodes: int
-    dead_nodes: int
-    waiting: int
-    unwritten: int
-    open_alarms: int
-
-
-class Rejected(msgspec.Struct, frozen=True):
-    """Detail of a reading or message that was not stored."""
-
-    reason: str
-    t: int
-    node: int
-    device: int
-    property: str
-    phenomenon_time: int
-    value: float
-    detail: str
-
-
 class Queries:
     """Reads registry, memory and both databases of one hub."""
 
@@ -138,19 +43,22 @@ class Queries:
 
     def kinds(self) -> tuple[KindDescriptor, ...]:
         """Kinds of device known, in the order of acquaintance."""
-        return tuple(self._hub.registry.kinds.kinds)
+        with self._hub.store.lock:
+            return tuple(self._hub.registry.kinds.kinds)
 
     def properties(self) -> tuple[str, ...]:
         """Observed properties known."""
-        return tuple(sorted(self._hub.registry.kinds.properties))
+        with self._hub.store.lock:
+            return tuple(sorted(self._hub.registry.kinds.properties))
 
     def describe(self, device: int, name: str) -> PropertyDescriptor | None:
         """What the maker says of a device's property; None if it has none such."""
-        registry = self._hub.registry
-        row = registry.row(device)
-        if row < 0:
-            return None
-        kind = registry.kinds.kinds[registry.kind[row]]
+        with self._hub.store.lock:
+            registry = self._hub.registry
+            row = registry.row(device)
+            if row < 0:
+                return None
+            kind = registry.kinds.kinds[registry.kind[row]]
         return next((one for one in kind.properties if one.name == name), None)
 
     def devices(
@@ -230,9 +138,9 @@ class Queries:
 
     def new(self, property: str) -> Rows:  # noqa: A002 - the contract's word
         """Readings of a property that the last tick evaluated, by device and time; from memory, no database."""
-        found = self._hub.memory.fresh
-        keep = self._hub.memory.of_property(self._hub.registry.kinds.number(property))
-        r = found.readings
+        with self._hub.store.lock:
+            r = self._hub.memory.fresh.readings
+            keep = self._hub.memory.of_property(self._number(property))
         return Rows(r.device[keep], r.phenomenon_time[keep], r.value[keep], r.quality[keep])
 
     def latest(self, property: str, devices: Ints | None = None) -> Rows:  # noqa: A002
@@ -307,7 +215,7 @@ class Queries:
             f"SELECT {step} AS t, count(*) AS count, min(value) AS min, avg(value) AS mean, max(value) AS max, "
             "arg_max(value, (phenomenon_time, sequence)) AS last FROM observation "
             "WHERE device = ? AND property = ? AND phenomenon_time >= ? AND phenomenon_time < ? "
-            "AND quality & 1 = 0 GROUP BY t ORDER BY t",
+            f"AND quality & {Quality.RANGE.value} = 0 GROUP BY t ORDER BY t",
             [*([] if every_s is None else [start, start, width, width]), device, self._number(property), start, end],
         )
         return Series(
@@ -335,7 +243,8 @@ class Queries:
         return Rows(rows.device[keep], rows.phenomenon_time[keep], rows.value[keep], rows.quality[keep])
 
     def _number(self, name: str) -> int:
-        return self._hub.registry.kinds.number(name)
+        with self._hub.store.lock:
+            return self._hub.registry.kinds.number(name)
 
     def _ask(self, statement: str, values: list[int | float | str]) -> dict[str, NDArray[np.generic]]:
         self._hub.flush()
@@ -345,7 +254,8 @@ class Queries:
 
     def ledger(self) -> Tally:
         """Totals at the hub's door, by reason and by kind."""
-        return self._hub.ledger.totals()
+        with self._hub.store.lock:
+            return self._hub.ledger.totals()
 
     def ahead(self) -> int:
         """Readings the hub has beyond a gap of their node, so that the node still counts them in flight."""
@@ -354,11 +264,13 @@ class Queries:
 
     def shadow(self, device: int) -> Shadow:
         """Wanted and reported settings of a device."""
-        return self._hub.shadows.get(device)
+        with self._hub.store.lock:
+            return self._hub.shadows.get(device)
 
     def stage(self, device: int) -> DeviceState:
         """Where a device stands in its working life."""
-        return self._hub.lifecycle.stage(device)
+        with self._hub.store.lock:
+            return self._hub.lifecycle.stage(device)
 
     def alarms(self) -> list[AlarmOpened]:
         """Alarms that are open, oldest first."""

@@ -8,10 +8,11 @@ import numpy as np
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
+from datahub.answers import Devices
 from datahub.api.problems import Problem
 from datahub.api.words import CodePath, CodeText, born, kind_of
 from datahub.contract.clock import to_utc
-from datahub.queries import Devices, Queries
+from datahub.queries import Queries
 
 MOST = 1_000
 """Devices in one answer."""

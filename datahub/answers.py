@@ -1,0 +1,107 @@
+"""What the hub answers: columns of devices and readings, and how it is itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from datahub.contract.codes import DeviceState, Quality
+from datahub.contract.observations import Floats, Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Devices:
+    """Devices in columns of length n, by code.
+
+    ``kind`` indexes ``kinds``, ``stage`` indexes ``stages``; ``silent`` and ``dead`` are those of its node, ``heard``
+    when that last spoke [ms; its own clock].
+    """
+
+    kinds: tuple[str, ...]
+    stages: tuple[DeviceState, ...]
+    device: Ints
+    object: Ints
+    node: Ints
+    kind: NDArray[np.int16]
+    stage: NDArray[np.uint8]
+    lon: Floats
+    lat: Floats
+    silent: NDArray[np.bool_]
+    dead: NDArray[np.bool_]
+    heard: Ints
+
+    def __len__(self) -> int:
+        return len(self.device)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Readings of one property in columns of length n.
+
+    Device code, when it was so [ms], value [unit in the property's name], quality bits (``codes.Quality``; 0 good).
+    """
+
+    device: Ints
+    phenomenon_time: Ints
+    value: Floats
+    quality: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.device)
+
+    def good(self) -> Rows:
+        """Those without a quality flag, or merely late."""
+        keep = (self.quality & ~np.uint8(Quality.LATE)) == 0
+        return Rows(self.device[keep], self.phenomenon_time[keep], self.value[keep], self.quality[keep])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """One device's property in equal steps: those that have a reading.
+
+    Start of the step [ms], how many readings, and their least, mean, greatest and last value.
+    """
+
+    t: Ints
+    count: Ints
+    min: Floats
+    mean: Floats
+    max: Floats
+    last: Floats
+
+    def __len__(self) -> int:
+        return len(self.t)
+
+
+class Health(msgspec.Struct, frozen=True):
+    """How the hub is. Times in ms of city time.
+
+    ``waiting``: readings that no tick has seen; ``unwritten``: those and packs that are evaluated and not in the column
+    store yet. Both are durable in the journal.
+    """
+
+    now: int | None
+    tick: int
+    devices: int
+    nodes: int
+    silent_nodes: int
+    dead_nodes: int
+    waiting: int
+    unwritten: int
+    open_alarms: int
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """Detail of a reading or message that was not stored."""
+
+    reason: str
+    t: int
+    node: int
+    device: int
+    property: str
+    phenomenon_time: int
+    value: float
+    detail: str
