@@ -11,8 +11,8 @@ from brain.algorithms.network import affected, column, distance_m, isolation
 from brain.model import Place
 from brain.state import Shutdown
 from datahub.contract.city import City, ObjectTable
+from datahub.contract.grid import UnitGrids
 from datahub.contract.observations import Ints
-from datahub.devices.grid import UnitGrids
 
 
 @dataclass(slots=True, eq=False)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datahub.contract.city import ObjectTable, WaterNetwork
+from datahub.contract.grid import UnitGrids
 from datahub.contract.observations import Floats, Ints
-from datahub.devices.grid import UnitGrids
 from scenarios.survey.declared import CityFile, Fleets
 from scenarios.survey.divisions import Ground
 from scenarios.survey.homes import lay_meters

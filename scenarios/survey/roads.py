@@ -15,8 +15,8 @@ import shapely
 from numpy.typing import NDArray
 
 from datahub.contract.city import Division, ObjectTable, WaterNetwork
+from datahub.contract.grid import UnitGrids
 from datahub.contract.observations import Floats, Ints
-from datahub.devices.grid import UnitGrids
 from scenarios.survey.declared import JunctionFleet, PoleFleet
 from scenarios.survey.plane import Plane
 from scenarios.survey.register import chosen, coded, taken

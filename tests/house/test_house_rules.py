@@ -24,7 +24,7 @@ ONLY_IN = {
     "wntr": ("sensors/world/",),
     "simpy": ("sensors/", "scenarios/"),
     "nicegui": ("brain/console/",),
-    "shapely": ("scenarios/survey/", "datahub/devices/grid.py"),
+    "shapely": ("scenarios/survey/", "datahub/contract/grid.py"),
     "matplotlib": ("scenarios/report/",),
 }
 

@@ -15,10 +15,10 @@ import shapely
 
 from datahub.contract.city import City
 from datahub.contract.errors import DeclarationError, UsageError
+from datahub.contract.grid import UnitGrids
 from datahub.contract.messages import KindDescriptor
 from datahub.contract.observations import Floats
 from datahub.devices.coding import CLASSES, recode, split, valid
-from datahub.devices.grid import UnitGrids
 from scenarios.survey.city import city_names, load_city, sites
 from scenarios.survey.plane import Plane
 from sensors.kind import Kind, Sites, load_kinds

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from datahub.contract.city import Division
 from datahub.contract.errors import UsageError
-from datahub.devices.grid import UnitGrids
+from datahub.contract.grid import UnitGrids
 
 METRES = 111_195.0
 SHRINK = float(np.cos(np.radians(22)))
