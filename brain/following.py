@@ -28,7 +28,7 @@ from brain.plans.findings import WaterLimits, facts_of, failed_valves, seen_at, 
 from brain.plans.grading import confirmed_by, level_of, match
 from brain.plans.orders import Site, manual, motorised, wanted
 from brain.plans.record import after_action
-from brain.state import CommandState, Fact, Incident, IncidentStage, StepStage, Task
+from brain.state import CommandState, Fact, Incident, IncidentStage, Shutdown, StepStage, Task
 from datahub.contract.codes import AckStatus, TaskStage
 
 
@@ -85,13 +85,7 @@ def plan_shutdown(office: Office, incident: Incident, *, extra: dict[str, Fact] 
     shutdown = office.ground.shutdown(incident.pipe, failed=failed, by_hand=by_hand)
     incident.shutdown = shutdown
     office.memory.keep(incident)
-    facts: dict[str, Fact] = {
-        "people_without_water": float(shutdown.people),
-        "hospitals_affected": float(len(shutdown.hospitals)),
-        "hydrants_dry": float(len(shutdown.hydrants)),
-        **(extra or {}),
-        **_valve_facts(office, incident),
-    }
+    facts = {**shutdown.facts, **(extra or {}), **_valve_facts(office, incident)}
     yield EventUpdated(t=office.t, id=incident.id, facts=facts)
 
 
@@ -159,7 +153,7 @@ def _valve_facts(office: Office, incident: Incident) -> dict[str, Fact]:
     }
     facts["reopened"] = float(facts["motorised_open"] == 1 and facts["manual_open"] == 1)
     if facts["reopened"] == 1 and incident.facts.get("repaired") == 1:
-        facts |= {"people_without_water": 0.0, "hospitals_affected": 0.0, "hydrants_dry": 0.0}
+        facts |= Shutdown().facts  # nothing is shut any more
     return facts
 
 

@@ -12,14 +12,13 @@ from brain.awareness.attention import Attention
 from brain.awareness.lamps import FEEDER_DARK, LampFinding
 from brain.awareness.supply import SupplyAnomaly
 from brain.events.judging import BURST, BurstRules, judge_burst, place_of
-from brain.ground import row_of
+from brain.ground import Ground, row_of
 from brain.model import EventRaised, Message, Place
 from brain.parameter import bind
 from brain.state import Case, Incident
 from datahub.contract.city import City
 from datahub.contract.codes import Certainty
 from datahub.contract.observations import Ints
-from datahub.devices.grid import UnitGrids
 from datahub.queries import Queries
 
 
@@ -36,7 +35,7 @@ class CitySenses:
         self._attention = Attention(city, queries, saved=saved)
         self._rules = bind(BurstRules, "burst")
         self._told: set[int] = set()
-        self._grids = UnitGrids(city.divisions)
+        self._ground = Ground(city, self.movers)
 
     @property
     def attention(self) -> Attention:
@@ -57,8 +56,10 @@ class CitySenses:
         event = judge_burst(self._city, found.message, found.ranking, open_at=open_at, rules=self._rules)
         if event is not None:
             loggers = tuple(int(device) for device in found.message.evidence)
+            pipe = event.place.object
+            facts = event.facts | self._ground.shutdown(pipe).facts | self._ground.pipe_facts(pipe)
             place = self._gridded(event.place)
-            yield msgspec.structs.replace(event, devices=event.devices or loggers, place=place)
+            yield msgspec.structs.replace(event, devices=event.devices or loggers, place=place, facts=facts)
 
     def _lamp(self, found: LampFinding) -> EventRaised:
         table = self._city.objects["lamp_feeder" if found.type == FEEDER_DARK else "pole"]
@@ -81,7 +82,7 @@ class CitySenses:
         )
 
     def _gridded(self, place: Place) -> Place:
-        return msgspec.structs.replace(place, grid=self._grids.grid_of(place.lon, place.lat))
+        return msgspec.structs.replace(place, grid=self._ground.grid(place.lon, place.lat))
 
     def normal(self, incident: Incident) -> bool:
         """Whether the loggers that gave an incident away are back in their band for long enough.

@@ -67,6 +67,15 @@ class Shutdown(msgspec.Struct, frozen=True):
         """People without water."""
         return sum(self.communities.values())
 
+    @property
+    def facts(self) -> dict[str, Fact]:
+        """Whom it leaves dry, in the words by which plans ask for it."""
+        return {
+            "people_without_water": float(self.people),
+            "hospitals_affected": float(len(self.hospitals)),
+            "hydrants_dry": float(len(self.hydrants)),
+        }
+
 
 class Incident(msgspec.Struct):
     """One event that a plan answers. Times [ms]; 0: not yet.

@@ -1,1 +1,1 @@
-"""From what is not normal to what has happened: judging, grading, dismissing."""
+"""From what is not normal to what has happened: placing it, and believing in it once."""

@@ -1,4 +1,4 @@
-"""From an anomaly to an event: a burst main is believed in once, graded by whom it would leave dry, or taken back."""
+"""From an anomaly to an event: a burst main is placed, and believed in once."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from brain.algorithms.location import Ranking
-from brain.algorithms.network import affected, distance_m, isolation
-from brain.model import AnomalyFound, EventDismissed, EventRaised, Place
+from brain.algorithms.network import distance_m
+from brain.model import AnomalyFound, EventRaised, Place
 from datahub.contract.city import City, ObjectTable
 from datahub.contract.codes import Certainty
 
@@ -34,7 +34,10 @@ def place_of(city: City, table: ObjectTable, row: int) -> Place:
 def judge_burst(
     city: City, anomaly: AnomalyFound, ranking: Ranking, *, open_at: Sequence[Place], rules: BurstRules
 ) -> EventRaised | None:
-    """The burst that an anomaly means; None if it is one that is open already (``open_at``: their likeliest places)."""
+    """The burst that an anomaly means; None if it is one that is open already (``open_at``: their likeliest places).
+
+    Whom it would leave dry is for those to add who know the lie of the land (``brain.ground``).
+    """
     if not len(ranking):
         return None
     pipes = city.water.pipes
@@ -54,38 +57,8 @@ def judge_burst(
             str(int(pipes.code[row])): round(float(weight), 4)
             for row, weight in zip(rows, ranking.weight, strict=False)
         },
-        facts={"loss_m3_s": round(float(ranking.loss_m3_s[0]), 4), **impact(city, int(rows[0]))},
+        facts={"loss_m3_s": round(float(ranking.loss_m3_s[0]), 4)},
     )
-
-
-def impact(city: City, pipe: int, *, failed: Sequence[int] = ()) -> dict[str, float | str]:
-    """Grading facts if ``pipe`` (row) had to be isolated while the valves ``failed`` (rows) do not close."""
-    plan = isolation(city.water, pipe, failed=failed)
-    lost = affected(city, plan.cut_off)
-    columns = city.water.pipes.columns
-    return {
-        "people_without_water": float(lost.total),
-        "communities_count": float(len(lost.communities)),
-        "hydrants_dry_count": float(len(lost.hydrants)),
-        "hospitals_affected": float(len(lost.hospitals)),
-        "valves_motorised_count": float(len(plan.motorised)),
-        "valves_manual_count": float(len(plan.manual)),
-        "road_class": float(np.asarray(columns["road_class"])[pipe]),
-        "diameter_m": float(np.asarray(columns["diameter_m"])[pipe]),
-        "pipe": str(int(city.water.pipes.code[pipe])),
-    }
-
-
-def dismiss_burst(
-    event: str, *, t: int, candidates: Sequence[str], searched: Sequence[str], recovered: bool
-) -> EventDismissed | None:
-    """Take a burst back if every candidate has been searched in vain, or if it went away before it was seen."""
-    left = [candidate for candidate in candidates if candidate not in set(searched)]
-    if recovered:
-        return EventDismissed(t=t, id=event, why="readings are normal again and nobody has seen water")
-    if not left:
-        return EventDismissed(t=t, id=event, why=f"patrols searched all {len(candidates)} likely pipes in vain")
-    return None
 
 
 def _same_cause(place: Place, open_at: Sequence[Place], within_km: float) -> bool:

@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag, StrEnum
-
-
-class PlanLevel(IntEnum):
-    """Response level of an emergency plan, I the gravest (Emergency Response Law of China, art. 42: colours I-IV)."""
-
-    I = 1  # noqa: E741 - the plans' own numerals
-    II = 2
-    III = 3
-    IV = 4
+from enum import IntFlag, StrEnum
 
 
 class Quality(IntFlag):

@@ -11,7 +11,6 @@ from scenarios.declarations import Declaration
 
 Degrees = Annotated[float, Field(ge=-180, le=180)]
 Positive = Annotated[float, Field(gt=0)]
-Ratio = Annotated[float, Field(ge=0, le=1)]
 Point = tuple[Degrees, Degrees]
 
 

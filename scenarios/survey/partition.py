@@ -116,11 +116,6 @@ def rings(shape: BaseGeometry) -> tuple[Floats, ...]:
     return tuple(shapely.get_coordinates(part.exterior) for part in _whole(shape))
 
 
-def area_of(parts: Sequence[Floats]) -> BaseGeometry:
-    """The shape within rings."""
-    return shapely.MultiPolygon([shapely.Polygon(ring) for ring in parts])
-
-
 def _whole(shape: BaseGeometry) -> list[shapely.Polygon]:
     """Polygons without holes that make up a shape."""
     done: list[shapely.Polygon] = []

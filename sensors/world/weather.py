@@ -136,8 +136,3 @@ class Weather:
         hour = of_day(self.now) / HOUR_MS
         breeze = BREEZE_M_S * max(0.0, sin(pi * (hour - 9) / 11)) if 9 <= hour <= 20 else 0.0
         return self.at(self.now).wind_factor * WIND_M_S + breeze
-
-    def wind_from_deg(self) -> float:
-        """Where the wind comes from [deg]: the sea (south-east) by day, turning to land (north) at night."""
-        hour = of_day(self.now) / HOUR_MS
-        return 90.0 + 45.0 * sin(pi * (hour - 8) / 12)

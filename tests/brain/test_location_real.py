@@ -9,7 +9,7 @@ from world_bench import Reader, run, watch_of
 
 from brain.algorithms.network import distance_m
 from brain.awareness.supply import SupplyAnomaly
-from brain.events.judging import BURST, BurstRules, dismiss_burst, judge_burst
+from brain.events.judging import BURST, BurstRules, judge_burst
 from brain.parameter import bind
 from datahub.contract.clock import CITY_ZONE, DAY_MS, MINUTE_MS, from_datetime
 from datahub.contract.codes import Certainty
@@ -65,12 +65,3 @@ def test_bursts_of_the_harbour_are_found_placed_and_judged_once() -> None:
     assert next(iter(event.candidates)) == str(event.place.object)
     assert event.facts["loss_m3_s"] > 0
     assert judge_burst(city, anomaly.message, anomaly.ranking, open_at=[event.place], rules=rules) is None
-
-
-def test_a_burst_that_nobody_finds_is_dismissed() -> None:
-    open_ = {"t": START, "candidates": ["1", "2"], "recovered": False}
-    assert dismiss_burst("e", searched=["1"], **open_) is None
-    dismissed = dismiss_burst("e", searched=["2", "1"], **open_)
-    assert dismissed is not None
-    assert "in vain" in dismissed.why
-    assert dismiss_burst("e", t=START, candidates=["1"], searched=[], recovered=True) is not None
