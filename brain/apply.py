@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from brain.dispatch.life import move
+from brain.cases import course as cases
+from brain.dispatch import life as tasks
+from brain.events import life as events
 from brain.memory import Memory
 from brain.model import (
     CaseFiled,
@@ -28,6 +30,7 @@ from brain.model import (
     WarningFedBack,
     WarningIssued,
 )
+from brain.plans import life as steps
 from brain.state import (
     CommandState,
     Incident,
@@ -87,7 +90,8 @@ def _confirmed(memory: Memory, said: EventConfirmed) -> None:
     incident = memory.incidents.get(said.id)
     if incident is None:
         return
-    incident.stage, incident.confirmed, incident.place = IncidentStage.CONFIRMED, said.t, said.place
+    events.move(incident, IncidentStage.CONFIRMED, t=said.t)
+    incident.place = said.place
     incident.facts |= said.facts
     memory.keep(incident)
 
@@ -96,7 +100,8 @@ def _dismissed(memory: Memory, said: EventDismissed) -> None:
     incident = memory.incidents.get(said.id)
     if incident is None:
         return
-    incident.stage, incident.closed, incident.reasons = IncidentStage.DISMISSED, said.t, (said.why,)
+    events.move(incident, IncidentStage.DISMISSED, t=said.t)
+    incident.reasons = (said.why,)
     memory.keep(incident)
 
 
@@ -113,27 +118,28 @@ def _level(memory: Memory, said: LevelChanged) -> None:
     memory.keep(incident)
 
 
-def _step(memory: Memory, event: str, step: str) -> tuple[Incident, StepState]:
+def _step(memory: Memory, event: str, step: str, stage: StepStage) -> StepState:
     incident = memory.incidents[event]
+    state = steps.move(incident, step, stage)
     memory.keep(incident)
-    return incident, incident.steps.setdefault(step, StepState())
+    return state
 
 
 def _step_opened(memory: Memory, said: StepOpened) -> None:
-    _, state = _step(memory, said.event, said.step)
-    state.stage, state.opened, state.deadline = StepStage.OPEN, said.t, said.deadline
+    state = _step(memory, said.event, said.step, StepStage.OPEN)
+    state.opened, state.deadline = said.t, said.deadline
     state.done, state.overdue = 0, False
 
 
 def _step_done(memory: Memory, said: StepDone) -> None:
-    _, state = _step(memory, said.event, said.step)
-    state.stage = StepStage.SKIPPED if said.outcome == "skipped" else StepStage.DONE
-    state.done = said.t
+    stage = StepStage.SKIPPED if said.outcome == "skipped" else StepStage.DONE
+    _step(memory, said.event, said.step, stage).done = said.t
 
 
 def _step_overdue(memory: Memory, said: StepOverdue) -> None:
-    _, state = _step(memory, said.event, said.step)
-    state.overdue = True
+    incident = memory.incidents[said.event]
+    incident.steps[said.step].overdue = True
+    memory.keep(incident)
 
 
 def _ordered(memory: Memory, said: TaskOrdered) -> None:
@@ -158,7 +164,7 @@ def _ordered(memory: Memory, said: TaskOrdered) -> None:
 
 
 def _task(memory: Memory, said: TaskUpdated) -> None:
-    task = move(memory.tasks[said.id], said)
+    task = tasks.move(memory.tasks[said.id], said)
     task.recall = task.recall or said.stage is TaskStage.WITHDRAWN
     memory.keep(task)
 
@@ -202,7 +208,8 @@ def _closed(memory: Memory, said: EventClosed) -> None:
     incident = memory.incidents.get(said.id)
     if incident is None:
         return
-    incident.stage, incident.closed, incident.record = IncidentStage.CLOSED, said.t, dict(said.record)
+    events.move(incident, IncidentStage.CLOSED, t=said.t)
+    incident.record = dict(said.record)
     memory.keep(incident)
 
 
@@ -214,6 +221,7 @@ def _filed(memory: Memory, said: CaseFiled) -> None:
 
 def _case_moved(memory: Memory, said: CaseMoved) -> None:
     case = memory.cases[said.id]
+    cases.check(case, said.step)
     case.step = said.step
     match said.step:
         case CaseStep.DISPATCHED if "rework" in said.facts:

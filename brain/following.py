@@ -26,6 +26,7 @@ from brain.plans.course import Work, advance, complete
 from brain.plans.declared import Action, Plan, Step
 from brain.plans.findings import WaterLimits, facts_of, failed_valves, seen_at, water_is_good
 from brain.plans.grading import confirmed_by, level_of, match
+from brain.plans.life import move
 from brain.plans.orders import Site, manual, motorised, wanted
 from brain.plans.record import after_action
 from brain.state import CommandState, Fact, Incident, IncidentStage, Shutdown, StepStage, Task
@@ -292,8 +293,7 @@ def begin_anew(office: Office, said: StepDone) -> Iterator[Message]:
     plan = office.plan_of(incident)
     if plan is not None and said.outcome == "failed":
         for step in (plan.find(name) for name in plan.find(said.step).repeat):
-            state = incident.steps[step.id]
-            state.stage, state.round, state.overdue = StepStage.WAITING, state.round + 1, False
+            move(incident, step.id, StepStage.WAITING)
             for condition in (*step.fails_when, *step.done_when):
                 incident.facts.pop(condition.fact, None)
         office.memory.keep(incident)

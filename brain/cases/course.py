@@ -14,9 +14,10 @@ from datahub.contract.errors import IllegalMove
 
 _S = CaseStep
 
-#: Forward by the seven steps; back from handling or feedback to dispatch is a rework (返工).
+#: Forward by the seven steps; back from handling or feedback to dispatch is a rework (返工). Collected to collected:
+#: the case says that it begins.
 MOVES: Final[Mapping[CaseStep, tuple[CaseStep, ...]]] = {
-    _S.COLLECTED: (_S.FILED,),
+    _S.COLLECTED: (_S.COLLECTED, _S.FILED),
     _S.FILED: (_S.DISPATCHED,),
     _S.DISPATCHED: (_S.HANDLING,),
     _S.HANDLING: (_S.FED_BACK, _S.DISPATCHED),

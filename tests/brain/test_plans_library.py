@@ -11,10 +11,11 @@ from brain.model import Place, StepDone, StepOpened, StepOverdue
 from brain.plans.course import Work, advance, complete, left_ms
 from brain.plans.declared import FACTS, Condition, Plan
 from brain.plans.grading import confirmed_by, level_of, match
+from brain.plans.life import MOVES, move
 from brain.plans.reading import decode, folders, library, line_of, read_plan
 from brain.state import Fact, Incident, IncidentStage, StepStage, StepState
 from datahub.contract.codes import Certainty
-from datahub.contract.errors import DeclarationError
+from datahub.contract.errors import DeclarationError, IllegalMove
 
 
 class Situation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -194,6 +195,23 @@ def test_a_step_that_the_level_does_not_ask_for_takes_no_time() -> None:
     assert left_ms(BURST, it, "clear_signals", t=0) == 2_700_000
     it.level = 3
     assert left_ms(BURST, it, "clear_signals", t=0) == 3_000_000
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(list(StepStage)), max_size=12))
+def test_no_walk_of_a_step_leaves_the_table_of_moves(walk: list[StepStage]) -> None:
+    it = incident(BURST)
+    rounds = 1
+    for stage in walk:
+        before = it.steps.get("flush", StepState()).stage
+        if stage in MOVES[before]:
+            rounds += stage is StepStage.WAITING
+            state = move(it, "flush", stage)
+            assert (state.stage, state.round) == (stage, rounds)
+        else:
+            with pytest.raises(IllegalMove, match=f"step flush of e is '{before}' and cannot go to '{stage}'"):
+                move(it, "flush", stage)
+            assert it.steps["flush"].stage is before
 
 
 def test_lines_are_found_by_path() -> None:
