@@ -1,30 +1,32 @@
 """The brain's memory on disk: what was open before a crash is open after it.
 
-Its own tables in the city's store, with a version of their own. One tick is one transaction: either all that it
-changed is kept, or the tick has not been. Bodies are JSON of the things themselves, so that a field which a later
-version adds has its default; the columns beside them are for looking things up.
+Its own tables in the city's store, with a version of their own to which the store brings older ones up. One tick is one
+transaction: either all that it changed is kept, or the tick has not been. Bodies are JSON of the things themselves, so
+that a field which a later version adds has its default; the columns beside them are for looking things up.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, LargeBinary, bindparam, delete, func, insert, text
+from sqlalchemy import Connection, LargeBinary, bindparam, delete, func, insert, text
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from brain.memory import Memory, Thing
 from brain.model import Message, Said
 from brain.state import Case, CommandState, CrewState, Incident, Line, StepStage, Task, WarningState
-from datahub.contract.errors import OutsideError
 
 VERSION: Final = 1
 """Of the tables below and of the bodies in them."""
+
+#: Version -> what brings books of that version to the next; in the transaction that raises the version.
+STEPS: Final[Mapping[int, Callable[[Connection], object]]] = {}
 
 _KINDS: Final[Mapping[str, type[Thing]]] = {
     kind.__name__: kind for kind in (Incident, Task, CommandState, WarningState, Case, CrewState, Line)
@@ -87,7 +89,10 @@ _MESSAGES: Final[msgspec.json.Decoder[Said]] = msgspec.json.Decoder(Said)
 class Transactions(Protocol):
     """What gives transactions on the city's database (``datahub.store.session.Store``)."""
 
-    engine: Engine
+    def house(
+        self, row: str, *, tables: Sequence[str], version: int, steps: Mapping[int, Callable[[Connection], object]]
+    ) -> None:
+        """Make room for tables of ours, or bring those that lie there to our version."""
 
     def session(self) -> AbstractContextManager[Session]:
         """One transaction: committed at the end, rolled back if anything is raised."""
@@ -98,26 +103,23 @@ class Records:
 
     Args:
         store: the city's transactional database.
+        version, steps: of the books, and the way to it.
 
     Raises:
-        OutsideError: if the books were written by a newer version.
+        OutsideError: if the books were written by a newer version, or there is no way up from an older one.
     """
 
-    def __init__(self, store: Transactions) -> None:
+    def __init__(
+        self,
+        store: Transactions,
+        *,
+        version: int = VERSION,
+        steps: Mapping[int, Callable[[Connection], object]] = STEPS,
+    ) -> None:
         self._store = store
-        SQLModel.metadata.create_all(
-            store.engine, tables=[SQLModel.metadata.tables[row.__tablename__] for row in _ROWS]
-        )
+        names = [str(row.__tablename__) for row in _ROWS]
+        store.house(str(BrainVersionRow.__tablename__), tables=names, version=version, steps=steps)
         with store.session() as session:
-            found = session.get(BrainVersionRow, 1)
-            if found is None:
-                session.add(BrainVersionRow(version=VERSION))
-            elif found.version != VERSION:
-                text = (
-                    f"the brain's books have version {found.version}, this program reads {VERSION}; "
-                    "use the program that wrote them, or a new database"
-                )
-                raise OutsideError(text)
             self._said = session.exec(select(func.count()).select_from(BrainSaidRow)).one()
             self._blobs = {row.name: row.body for row in session.exec(select(BrainBlobRow))}
             self._ordinals = {

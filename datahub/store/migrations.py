@@ -1,9 +1,13 @@
-"""Versions of the transactional database: an older one is brought up, a newer or unknown one refused."""
+"""Versions of the tables in the transactional database: older ones are brought up, newer or unknown ones refused.
+
+Hub and brain keep their tables in one database, each with a version of its own, by this one mechanism.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DatabaseError
@@ -12,53 +16,66 @@ from sqlmodel import SQLModel
 from datahub.contract.errors import OutsideError
 from datahub.store import tables
 
-VERSION: Final = 1
-"""Version of the tables in ``tables.py``."""
-
-#: What brings a database of this version to the next. Each runs in the transaction that raises the version.
-STEPS: Mapping[int, Callable[[Connection], None]] = {}
+Step: TypeAlias = Callable[[Connection], object]
+"""What brings the tables to the next version; it runs in the transaction that raises the version."""
 
 
 class StoreRefused(OutsideError):
     """A database that this program must not touch, and what to do about it."""
 
 
-def hub_tables() -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Some room's tables and the way to their present version.
+
+    Attributes:
+        row: the table that says in its one row which version lies there.
+        tables: names of all its tables, that one included.
+        version: what this program reads.
+        steps: version -> what brings tables of that version to the next.
+    """
+
+    row: str
+    tables: tuple[str, ...]
+    version: int
+    steps: Mapping[int, Step] = field(default_factory=dict)
+
+
+def _hub_tables() -> tuple[str, ...]:
     """Names of the hub's own tables, in the order in which they are declared."""
     rows = [row for row in vars(tables).values() if isinstance(row, type) and issubclass(row, SQLModel)]
-    return [str(row.__tablename__) for row in rows if row.__module__ == tables.__name__]
+    return tuple(str(row.__tablename__) for row in rows if row.__module__ == tables.__name__)
 
 
-def bring_up(
-    engine: Engine,
-    *,
-    city: str,
-    place: str,
-    version: int = VERSION,
-    steps: Mapping[int, Callable[[Connection], None]] = STEPS,
-) -> None:
-    """Create the tables, or bring an older database to this program's version.
+VERSION: Final = 1
+"""Version of the hub's tables (``tables.py``)."""
+
+HUB: Final = Schema(row="hub_schema", tables=_hub_tables(), version=VERSION, steps={})
+
+
+def bring_up(engine: Engine, schema: Schema, *, place: str, city: str | None = None) -> None:
+    """Create the tables, or bring older ones to this program's version.
+
+    Args:
+        schema: whose tables.
+        place: where the database lies, for people.
+        city: whose it must be, where the schema's row says so.
 
     Raises:
-        StoreRefused: if the database is newer, unknown, damaged, or another city's.
+        StoreRefused: if what lies there is newer, unknown, damaged, or another city's.
     """
     try:
         with engine.begin() as connection:
-            found = _found(connection, place=place)
+            found = _found(connection, schema, place=place)
             if found is None:
-                wanted = [SQLModel.metadata.tables[name] for name in hub_tables()]
-                SQLModel.metadata.create_all(connection, tables=wanted)
-                connection.execute(
-                    text("INSERT INTO hub_schema (id, version, city) VALUES (1, :v, :c)"), {"v": version, "c": city}
-                )
+                _create(connection, schema, city=city)
                 return
-            was, whose = found
-            refuse_unless(was, version=version, steps=tuple(steps), place=place)
-            if whose != city:
-                raise StoreRefused(f"{place} holds the city '{whose}', not '{city}'; choose another directory")
-            for step in range(was, version):
-                steps[step](connection)
-                connection.execute(text("UPDATE hub_schema SET version = :v"), {"v": step + 1})
+            refuse_unless(found, version=schema.version, steps=tuple(schema.steps), place=place)
+            if city is not None:
+                _refuse_another(connection, schema, place=place, city=city)
+            for step in range(found, schema.version):
+                schema.steps[step](connection)
+                connection.execute(text(f"UPDATE {schema.row} SET version = :v"), {"v": step + 1})
     except DatabaseError as error:
         raise StoreRefused(f"{place} is no readable database ({error.orig}); move it away or restore a copy") from error
 
@@ -82,14 +99,27 @@ def refuse_unless(found: int, *, version: int, steps: tuple[int, ...], place: st
         )
 
 
-def _found(connection: Connection, *, place: str) -> tuple[int, str] | None:
-    """Version and city of the database; None if it is empty of the hub's tables."""
+def _create(connection: Connection, schema: Schema, *, city: str | None) -> None:
+    SQLModel.metadata.create_all(connection, tables=[SQLModel.metadata.tables[name] for name in schema.tables])
+    says = {"id": 1, "version": schema.version} | ({} if city is None else {"city": city})
+    connection.execute(SQLModel.metadata.tables[schema.row].insert(), says)
+
+
+def _refuse_another(connection: Connection, schema: Schema, *, place: str, city: str) -> None:
+    whose = connection.execute(text(f"SELECT city FROM {schema.row}")).scalar_one()
+    if whose != city:
+        raise StoreRefused(f"{place} holds the city '{whose}', not '{city}'; choose another directory")
+
+
+def _found(connection: Connection, schema: Schema, *, place: str) -> int | None:
+    """Version of the tables that lie there; None if there are none."""
     names = set(inspect(connection).get_table_names())
-    if "hub_schema" in names:
-        row = connection.execute(text("SELECT version, city FROM hub_schema")).one_or_none()
-        if row is None:
+    if schema.row in names:
+        version = connection.execute(text(f"SELECT version FROM {schema.row}")).scalar_one_or_none()
+        if version is None:
             raise StoreRefused(f"{place} does not say which schema version it has; move it away or restore a copy")
-        return int(row[0]), str(row[1])
-    if names & set(hub_tables()):
-        raise StoreRefused(f"{place} has tables of a hub but no schema version; move it away or restore a copy")
+        return int(version)
+    if names & set(schema.tables):
+        whose = schema.row.partition("_")[0]
+        raise StoreRefused(f"{place} has tables of a {whose} but no schema version; move it away or restore a copy")
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 from sqlmodel import Session, create_engine
 
-from datahub.store.migrations import bring_up
+from datahub.store.migrations import HUB, Schema, Step, bring_up
 
 FILE = "city.sqlite"
 
@@ -33,8 +33,18 @@ class Store:
     def __init__(self, directory: Path | None, *, city: str, power_safe: bool = True) -> None:
         self.engine = _engine(directory, power_safe=power_safe)
         self.lock = threading.RLock()
-        bring_up(self.engine, city=city, place=str(directory / FILE) if directory else "memory")
+        self._place = str(directory / FILE) if directory else "memory"
+        bring_up(self.engine, HUB, place=self._place, city=city)
         self._line = self.engine.connect()
+
+    def house(self, row: str, *, tables: Sequence[str], version: int, steps: Mapping[int, Step]) -> None:
+        """Make room for another room's tables, or bring those that lie here to its version (``migrations.Schema``).
+
+        Raises:
+            StoreRefused: if they are newer, or there is no way up from them.
+        """
+        with self.lock:
+            bring_up(self.engine, Schema(row, tuple(tables), version, steps), place=self._place)
 
     @contextmanager
     def session(self) -> Iterator[Session]:

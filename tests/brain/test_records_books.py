@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from play import Play, burst
+from sqlalchemy import Connection, text
 from sqlmodel import col, select
 
 from brain.memory import Memory
@@ -95,7 +96,36 @@ def test_books_of_a_newer_version_are_refused_in_one_sentence() -> None:
         assert row is not None
         row.version = VERSION + 1
         session.add(row)
-    with pytest.raises(OutsideError, match=f"version {VERSION + 1}, this program reads {VERSION}; use"):
+    with pytest.raises(OutsideError) as refused:
+        Records(held)
+    assert str(refused.value) == (
+        f"memory has schema version {VERSION + 1}, this program knows up to {VERSION}; "
+        "use the newer program or another directory"
+    )
+
+
+def test_books_of_an_older_version_are_brought_up_by_their_steps(tmp_path: Path) -> None:
+    held = store(tmp_path)
+    Records(held, version=1).keep(full(), (), t=9)
+
+    def rename(connection: Connection) -> None:
+        connection.execute(text("UPDATE brain_thing SET body = replace(body, 'patrol_main', 'walk_main')"))
+
+    again = Records(held, version=2, steps={1: rename})
+    assert again.recall().tasks["t"].duty == "walk_main"
+    assert again.last_tick() == 9
+    with held.session() as session:
+        assert session.get_one(BrainVersionRow, 1).version == 2
+    with pytest.raises(OutsideError, match="no migration from 2 is known"):
+        Records(held, version=3, steps={1: rename})
+
+
+def test_books_that_do_not_say_their_version_are_refused(tmp_path: Path) -> None:
+    held = store(tmp_path)
+    Records(held)
+    with held.session() as session:
+        session.connection().execute(text("DROP TABLE brain_version"))
+    with pytest.raises(OutsideError, match="tables of a brain but no schema version"):
         Records(held)
 
 

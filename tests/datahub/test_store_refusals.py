@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -10,7 +11,7 @@ import pytest
 from hub_town import METER, T0, Town, births, pack
 from sqlalchemy import create_engine, text
 
-from datahub.store.migrations import VERSION, StoreRefused, bring_up
+from datahub.store.migrations import HUB, VERSION, StoreRefused, bring_up
 from datahub.store.observations import FILE as OBSERVATIONS
 from datahub.store.observations import Observations
 from datahub.store.session import FILE as CITY
@@ -82,14 +83,14 @@ def test_a_second_process_cannot_open_the_column_store(tmp_path: Path) -> None:
 
 def test_an_older_database_is_brought_up_step_by_step(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'old.sqlite'}")
-    bring_up(engine, city="harbour", place="old.sqlite", version=1)
+    bring_up(engine, HUB, city="harbour", place="old.sqlite")
     steps = {
         1: lambda connection: connection.execute(text("ALTER TABLE hub_tick ADD COLUMN mood TEXT")),
         2: lambda connection: connection.execute(text("UPDATE hub_tick SET mood = 'calm'")),
     }
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO hub_tick (id, t, journal, digest) VALUES (1, 2, 3, x'00')"))
-    bring_up(engine, city="harbour", place="old.sqlite", version=3, steps=steps)
+    bring_up(engine, replace(HUB, version=3, steps=steps), city="harbour", place="old.sqlite")
     with engine.connect() as connection:
         assert connection.execute(text("SELECT mood FROM hub_tick")).scalar_one() == "calm"
         assert connection.execute(text("SELECT version FROM hub_schema")).scalar_one() == 3
@@ -97,16 +98,16 @@ def test_an_older_database_is_brought_up_step_by_step(tmp_path: Path) -> None:
 
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'old.sqlite'}")
-    bring_up(engine, city="harbour", place="old.sqlite", version=1)
+    bring_up(engine, HUB, city="harbour", place="old.sqlite")
     steps = {1: lambda connection: connection.execute(text("UPDATE no_such_table SET a = 1"))}
     with pytest.raises(StoreRefused, match="no such table"):
-        bring_up(engine, city="harbour", place="old.sqlite", version=2, steps=steps)
+        bring_up(engine, replace(HUB, version=2, steps=steps), city="harbour", place="old.sqlite")
     with engine.connect() as connection:
         assert connection.execute(text("SELECT version FROM hub_schema")).scalar_one() == 1
 
 
 def test_an_old_database_without_a_way_up_is_refused(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'old.sqlite'}")
-    bring_up(engine, city="harbour", place="old.sqlite", version=1)
+    bring_up(engine, HUB, city="harbour", place="old.sqlite")
     with pytest.raises(StoreRefused, match="no migration from 1"):
-        bring_up(engine, city="harbour", place="old.sqlite", version=2, steps={})
+        bring_up(engine, replace(HUB, version=2, steps={}), city="harbour", place="old.sqlite")
