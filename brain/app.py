@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Protocol
 
 import msgspec
@@ -13,7 +14,6 @@ from brain.apply import apply
 from brain.board import TICKER, Board
 from brain.cases.kinds import case_types
 from brain.curves import Curves
-from brain.dispatch.choice import Practice
 from brain.dispatch.desk import Desk
 from brain.ground import Ground
 from brain.handlers import REACTIONS, RULES
@@ -30,16 +30,16 @@ from brain.model import (
     OrderGiven,
 )
 from brain.office import Office, Senses
-from brain.parameter import bind
 from brain.plans.declared import Plan
 from brain.plans.reading import library
+from brain.policy import Policy, in_force
 from brain.records import Records, Transactions
 from brain.seats import check
 from brain.senses import CitySenses
 from brain.state import CrewState, Task
 from datahub.connector import Connector, Exchange, WorkOrder
 from datahub.contract.city import City
-from datahub.contract.clock import MINUTE_MS
+from datahub.contract.clock import MINUTE_MS, local_date
 from datahub.contract.codes import AckStatus, TaskStage
 from datahub.contract.errors import CitybrainError, UsageError
 from datahub.events import AlarmClosed, AlarmOpened, CommandMoved, HubEvent
@@ -82,7 +82,8 @@ class Brain:
         connectors: the dialect of each department's system, by department.
         exchange: carries requests to those systems.
         store: the city's transactional database; what its books hold is taken up.
-        senses, plans, practice: those of the city and the declared ones, unless others are given.
+        senses, plans: those of the city and the declared ones, unless others are given.
+        policy: the numbers of policy in force on a day of the city; asked anew when a day begins.
         watched: somebody looks at ``board.situation``, so it is made at the end of each tick.
     """
 
@@ -97,7 +98,7 @@ class Brain:
         store: Transactions,
         senses: Senses | None = None,
         plans: Sequence[Plan] | None = None,
-        practice: Practice | None = None,
+        policy: Callable[[date], Policy] = in_force,
         watched: bool = False,
     ) -> None:
         self.city = city
@@ -105,16 +106,18 @@ class Brain:
         if senses is None and queries is None:
             raise UsageError("a brain needs queries, or senses of its own")
         notices: Senses = senses or CitySenses(city, queries, self._records.blobs())  # type: ignore[arg-type]
-        practice = practice or bind(Practice, "dispatch")
-        self._desk = Desk(connectors, exchange, practice)
+        t = self._records.last_tick()
+        self._policy, self._day = policy, local_date(t)
+        numbers = policy(self._day)
+        self._desk = Desk(connectors, exchange, numbers.practice)
         self.office = Office(
             memory=self._records.recall(),
             plans=library() if plans is None else plans,
             cases=case_types(),
-            practice=practice,
+            policy=numbers,
             ground=Ground(city, notices.movers),
             senses=notices,
-            t=self._records.last_tick(),
+            t=t,
         )
         self._learned = self.office.t
         self._given: deque[OrderGiven] = deque()
@@ -151,6 +154,7 @@ class Brain:
         """
         office, said = self.office, _Said()
         office.t = t
+        self._follow_the_day()
         self._hear(self._from_hub(events), said)
         self._hear(office.senses.look(t, office.memory.open_incidents()), said)
         self._hear(self._desk.listen(office.memory, t=t), said)
@@ -171,6 +175,13 @@ class Brain:
         """Keep what was learned since it was last kept."""
         office = self.office
         self._records.keep(office.memory, (), t=office.t, blobs=office.senses.state())
+
+    def _follow_the_day(self) -> None:
+        """The numbers of policy are those of the city's day: known with the first tick, new at midnight."""
+        day = local_date(self.office.t)
+        if day != self._day:
+            self._day, self.office.policy = day, self._policy(day)
+            self._desk.practice = self.office.policy.practice
 
     def _hear(self, messages: Iterable[Message], said: _Said) -> None:
         """Apply each message and let its reactions follow it, depth first, so that nobody reacts to what is stale."""

@@ -21,10 +21,9 @@ from brain.model import (
     TaskUpdated,
 )
 from brain.office import Office
-from brain.parameter import bind
 from brain.plans.course import Work, advance, complete
 from brain.plans.declared import Action, Plan, Step
-from brain.plans.findings import WaterLimits, facts_of, failed_valves, seen_at, water_is_good
+from brain.plans.findings import facts_of, failed_valves, seen_at, water_is_good
 from brain.plans.grading import confirmed_by, level_of, match
 from brain.plans.life import move
 from brain.plans.orders import Site, manual, motorised, wanted
@@ -56,7 +55,7 @@ def learn_from_task(office: Office, said: TaskUpdated) -> Iterator[Message]:
         yield from _turned(office, incident, task)
     facts = facts_of(task.duty, task.findings, done=said.stage is TaskStage.DONE)
     if task.duty == "water_quality_test" and said.stage is TaskStage.DONE:
-        facts["water_quality_good"] = float(water_is_good(task.findings, bind(WaterLimits, "water_quality")))
+        facts["water_quality_good"] = float(water_is_good(task.findings, office.policy.water))
     if facts:
         yield EventUpdated(t=office.t, id=incident.id, facts=facts)
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brain.cases.kinds import CaseType
-from brain.dispatch.choice import Practice
 from brain.ground import Ground
 from brain.memory import Memory
 from brain.model import Message
 from brain.plans.declared import Plan
+from brain.policy import Policy
 from brain.state import Case, Incident
 from datahub.contract.observations import Ints
 
@@ -48,7 +48,7 @@ class Office:
     memory: Memory
     plans: Sequence[Plan]
     cases: Mapping[str, CaseType]
-    practice: Practice
+    policy: Policy
     ground: Ground
     senses: Senses
     t: int = 0

@@ -9,7 +9,9 @@ A table of ``brain/parameters/<name>.toml`` looks so::
     unverified = true
     values = { 2026-01-01 = 300 }
 
-The value in force at a day is that of the latest date not after it (the manner of OpenFisca).
+The value in force at a day is that of the latest date not after it (the manner of OpenFisca). The day is the city's,
+not the reader's: a value dated 2030 does not govern a story of 2025, if there is an earlier one. The earliest governs
+all that lies before it too: its date says when we took it down, and a city had some rule before that.
 """
 
 from __future__ import annotations
@@ -98,8 +100,8 @@ def read_parameters(text: str, *, file: str) -> dict[str, Parameter]:
     return {name: _parameter(name, table, file=file, line=_line(text, name)) for name, table in tables.items()}
 
 
-def bind(rules: type[Rules], name: str, *, day: date | None = None, text: str | None = None) -> Rules:
-    """The numbers of table ``name`` in force on ``day`` (default: the latest) as the dataclass ``rules``.
+def bind(rules: type[Rules], name: str, *, day: date, text: str | None = None) -> Rules:
+    """The numbers of table ``name`` in force on ``day`` as the dataclass ``rules``.
 
     Raises:
         DeclarationError: if the table lacks a field of ``rules`` or has one that it does not know.
@@ -113,7 +115,7 @@ def bind(rules: type[Rules], name: str, *, day: date | None = None, text: str | 
         raise DeclarationError(f"'{extra}' is not a number of '{name}'", file=file, remedy=remedy)
     for missing in [key for key in wanted if key not in table]:
         raise DeclarationError(f"the number '{missing}' is missing", file=file, remedy=f"add a table [{missing}]")
-    held = {key: table[key].at(day or date.max) for key in wanted}
+    held = {key: table[key].at(day) for key in wanted}
     return rules(**{key: int(value) if wanted[key] == "int" else float(value) for key, value in held.items()})
 
 

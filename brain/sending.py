@@ -39,7 +39,7 @@ def assign(office: Office) -> Iterator[Message]:
             crews,
             busy=busy,
             tried=task.tried,
-            practice=office.practice,
+            practice=office.policy.practice,
             system=office.ground.system(task.place.lon, task.place.lat),
         )
         if choice is None:
@@ -52,7 +52,7 @@ def estimate(office: Office, said: TaskUpdated) -> Iterator[Message]:
     """When a chosen crew should be there; a crew that speaks is silent no more."""
     task, crew = office.memory.tasks[said.id], office.memory.crews.get(said.crew)
     if said.stage is TaskStage.ORDERED:
-        task.eta = eta_ms(task.place, crew, t=office.t, practice=office.practice)
+        task.eta = eta_ms(task.place, crew, t=office.t, practice=office.policy.practice)
         office.memory.keep(task)
     elif crew is not None and crew.silent and said.stage is not TaskStage.WITHDRAWN:
         crew.silent = 0
@@ -64,14 +64,14 @@ def follow_up(office: Office) -> Iterator[Message]:
     """A task on which nothing moves is withdrawn; another crew gets it in a further attempt."""
     _forgive(office)
     for task in office.memory.open_tasks():
-        why = silent_why(task, t=office.t, practice=office.practice)
+        why = silent_why(task, t=office.t, practice=office.policy.practice)
         if why:
             yield TaskUpdated(t=office.t, id=task.id, stage=TaskStage.WITHDRAWN, findings={"why": why})
 
 
 def _forgive(office: Office) -> None:
     for crew in office.memory.crews.values():
-        if crew.silent and office.t - crew.silent > office.practice.silent_s * SECOND_MS:
+        if crew.silent and office.t - crew.silent > office.policy.practice.silent_s * SECOND_MS:
             crew.silent = 0
             office.memory.keep(crew)
 
@@ -122,7 +122,7 @@ def remember_tried(office: Office, said: TaskOrdered) -> Iterator[Message]:
         root, _, _ = task.id.partition("~")
         before = [each for key, each in office.memory.tasks.items() if key.partition("~")[0] == root and key != task.id]
         task.tried = tuple(dict.fromkeys(each.crew for each in before if each.crew))
-        task.earliest = said.t + rest_ms(task.attempt, office.practice)
+        task.earliest = said.t + rest_ms(task.attempt, office.policy.practice)
         office.memory.keep(task)
     yield from ()
 

@@ -17,6 +17,7 @@ from brain.model import EventRaised, Message, Place
 from brain.parameter import bind
 from brain.state import Case, Incident
 from datahub.contract.city import City
+from datahub.contract.clock import local_date
 from datahub.contract.codes import Certainty
 from datahub.contract.observations import Ints
 from datahub.queries import Queries
@@ -33,7 +34,8 @@ class CitySenses:
     def __init__(self, city: City, queries: Queries, saved: Mapping[str, NDArray[np.generic]]) -> None:
         self._city, self._queries = city, queries
         self._attention = Attention(city, queries, saved=saved)
-        self._rules = bind(BurstRules, "burst")
+        self._day = local_date(0)
+        self._rules = bind(BurstRules, "burst", day=self._day)
         self._told: set[int] = set()
         self._ground = Ground(city, self.movers)
 
@@ -44,6 +46,9 @@ class CitySenses:
 
     def look(self, t: int, open_incidents: Sequence[Incident]) -> Iterator[Message]:
         """What is newly noticed at ``t`` [ms]; what follows from valves that are closed is not wondered at."""
+        if local_date(t) != self._day:
+            self._day = local_date(t)
+            self._rules = bind(BurstRules, "burst", day=self._day)
         self._tell([valve for each in open_incidents for valve in each.closed_valves])
         noticed = self._attention.tick(t)
         if noticed.supply is not None:

@@ -1,13 +1,14 @@
 """The brain's ears: takes what devices said since the last tick to the watches, and brings back what they noticed.
 
 The one place of awareness that touches the hub. Watches begin when their devices have been born and are made anew,
-with what was learned, when more appear.
+with what was learned, when more appear or when a day begins on which other numbers of policy are in force.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from brain.awareness.supply import SupplyAnomaly, SupplyRules, SupplyWatch
 from brain.awareness.zones import ZoneRules
 from brain.parameter import bind
 from datahub.contract.city import City
-from datahub.contract.clock import HOUR_MS
+from datahub.contract.clock import HOUR_MS, local_date
 from datahub.contract.observations import Ints
 from datahub.queries import Queries
 
@@ -32,17 +33,40 @@ class Noticed:
     lamps: tuple[LampFinding, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The numbers of policy in force on one day of the city."""
+
+    supply: SupplyRules
+    bands: BandRules
+    zones: ZoneRules
+    lamps: LampRules
+
+
+def in_force(day: date) -> Rules:
+    """What the declared tables say for a day."""
+    return Rules(
+        supply=bind(SupplyRules, "supply", day=day),
+        bands=bind(BandRules, "bands", day=day),
+        zones=bind(ZoneRules, "zones", day=day),
+        lamps=bind(LampRules, "lamps", day=day),
+    )
+
+
 @dataclass(slots=True, eq=False)
 class Attention:
-    """All watches of one city. ``saved``: what ``state`` gave before a restart."""
+    """All watches of one city. ``saved``: what ``state`` gave before a restart; ``policy``: the numbers of a day."""
 
     city: City
     queries: Queries
     saved: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    policy: Callable[[date], Rules] = in_force
     supply: SupplyWatch | None = None
     lamps: LampWatch | None = None
     _known: dict[str, int] = field(default_factory=dict)
     _looked: int = -1
+    _day: date | None = None
+    _rules: Rules | None = None
 
     def tick(self, t: int) -> Noticed:
         """Hear and judge at city time ``t`` [ms]."""
@@ -80,18 +104,30 @@ class Attention:
         self._looked = t // HOUR_MS
         pressure, flow, pole = (self._born(kind) for kind in ("pressure_logger", "flow_logger", "smart_pole"))
         saved = dict(self.saved) | self.state()
-        if len(pressure[0]) + len(flow[0]) != self._known.get("supply", 0):
-            self._known["supply"] = len(pressure[0]) + len(flow[0])
+        rules, anew = self._of_day(local_date(t))
+        if self._due("supply", len(pressure[0]) + len(flow[0]), anew=anew):
             known = loggers(self.city, pressure=pressure, flow=flow)
-            rules, bands, zones = bind(SupplyRules, "supply"), bind(BandRules, "bands"), bind(ZoneRules, "zones")
-            self.supply = SupplyWatch(self.city.water, known, rules, bands, zones)
+            self.supply = SupplyWatch(self.city.water, known, rules.supply, rules.bands, rules.zones)
             self.supply.restore(_part(saved, "supply."))
-        if len(pole[0]) != self._known.get("lamps", 0):
-            self._known["lamps"] = len(pole[0])
+        if self._due("lamps", len(pole[0]), anew=anew):
             middle = self.city.objects["pole"]
             lon, lat = float(np.mean(middle.lon)), float(np.mean(middle.lat))
-            self.lamps = LampWatch(poles(self.city, *pole), bind(LampRules, "lamps"), lon, lat)
+            self.lamps = LampWatch(poles(self.city, *pole), rules.lamps, lon, lat)
             self.lamps.restore(_part(saved, "lamps."))
+
+    def _of_day(self, day: date) -> tuple[Rules, bool]:
+        """The numbers in force, and whether they are others than before."""
+        before, rules = self._rules, self._rules
+        if rules is None or day != self._day:
+            self._day, rules = day, self.policy(day)
+        self._rules = rules
+        return rules, rules != before
+
+    def _due(self, watch: str, devices: int, *, anew: bool) -> bool:
+        """Whether a watch must be made: it has other devices than before, or other numbers to go by."""
+        due = devices != self._known.get(watch, 0) or (anew and devices > 0)
+        self._known[watch] = devices
+        return due
 
     def _born(self, kind: str) -> tuple[Ints, Ints]:
         if all(known.name != kind for known in self.queries.kinds()):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
@@ -55,6 +55,11 @@ def of_day(t: int) -> int:
 def day(t: int) -> int:
     """Ordinal of the local calendar day (days since 1970-01-01)."""
     return (t + CITY_OFFSET_MS) // DAY_MS
+
+
+def local_date(t: int) -> date:
+    """The local calendar day, as people write it."""
+    return datetime.fromtimestamp(t / SECOND_MS, CITY_ZONE).date()
 
 
 def weekday(t: int) -> int:

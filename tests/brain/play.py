@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import httpx
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from brain.app import Brain
 from brain.model import EventRaised, Message, Place
+from brain.policy import Policy, in_force
 from brain.state import Case, Incident
 from datahub.connector import CrewStatus, Stub, Unanswered, WorkOrder, WorkUpdate
 from datahub.connectors.loading import load
@@ -219,6 +220,7 @@ class Play:
     directory: Path | None = None
     city: City = HARBOUR
     watched: bool = False
+    policy: Callable[[date], Policy] = in_force
     t: int = START
     said: list[Message] = field(default_factory=list)
 
@@ -242,6 +244,7 @@ class Play:
             store=self.store,
             senses=self.senses,
             watched=self.watched,
+            policy=self.policy,
         )
 
     def step(self) -> list[Message]:

@@ -7,7 +7,7 @@ faults, quick enough for many seeds.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +82,13 @@ def equip(water: WaterNetwork, *, trunk_from_m: float = 0.3) -> Loggers:
 
 
 def watch_of(water: WaterNetwork, loggers: Loggers) -> SupplyWatch:
-    return SupplyWatch(water, loggers, bind(SupplyRules, "supply"), bind(BandRules, "bands"), bind(ZoneRules, "zones"))
+    return SupplyWatch(
+        water,
+        loggers,
+        bind(SupplyRules, "supply", day=date(2025, 6, 9)),
+        bind(BandRules, "bands", day=date(2025, 6, 9)),
+        bind(ZoneRules, "zones", day=date(2025, 6, 9)),
+    )
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def curve(t: int) -> np.ndarray:
 
 
 def learned(days: int, *, seed: int = 1, spread: float = 0.03) -> tuple[Bands, np.random.Generator]:
-    bands = Bands(2, bind(BandRules, "bands"))
+    bands = Bands(2, bind(BandRules, "bands", day=date(2025, 6, 9)))
     rng = Seeds(seed).rng("bands")
     for t in range(MONDAY, MONDAY + days * DAY_MS, QUARTER):
         bands.learn(t, curve(t) * (1 + spread * rng.normal(size=2)))
@@ -61,14 +61,14 @@ def test_a_band_from_fewer_days_is_wider(few: int, many: int) -> None:
 
 
 def test_an_hour_that_was_never_seen_has_no_band() -> None:
-    bands = Bands(2, bind(BandRules, "bands"))
+    bands = Bands(2, bind(BandRules, "bands", day=date(2025, 6, 9)))
     bands.learn(MONDAY, curve(MONDAY))
     assert np.isnan(bands.level(MONDAY + DAY_MS + 5 * HOUR_MS)).all()
     assert bands.level(MONDAY + DAY_MS) == pytest.approx(curve(MONDAY))
 
 
 def test_weekends_are_judged_by_weekends_once_there_are_enough() -> None:
-    bands = Bands(1, bind(BandRules, "bands"))
+    bands = Bands(1, bind(BandRules, "bands", day=date(2025, 6, 9)))
     for number in range(14):
         bands.learn(MONDAY + number * DAY_MS, np.array([2.0 if number % 7 >= 5 else 1.0]))
     assert bands.level(MONDAY + 15 * DAY_MS)[0] == 1.0
@@ -77,7 +77,7 @@ def test_weekends_are_judged_by_weekends_once_there_are_enough() -> None:
 
 def test_learned_bands_survive_being_saved() -> None:
     bands, _ = learned(3)
-    again = Bands(2, bind(BandRules, "bands"))
+    again = Bands(2, bind(BandRules, "bands", day=date(2025, 6, 9)))
     again.restore(bands.state())
     t = MONDAY + 3 * DAY_MS + 7 * HOUR_MS
     assert again.level(t) == pytest.approx(bands.level(t), rel=1e-6)

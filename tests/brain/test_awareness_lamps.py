@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def watch() -> LampWatch:
         feeder=np.repeat(np.arange(FEEDERS) + 9_000, PER),
         lamp_w=np.full(N, 150.0),
     )
-    return LampWatch(poles, bind(LampRules, "lamps"), 113.5, 22.2)
+    return LampWatch(poles, bind(LampRules, "lamps", day=date(2025, 6, 9)), 113.5, 22.2)
 
 
 def speak(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ from brain.state import CrewState, Task
 from datahub.contract.codes import TaskStage
 from datahub.contract.errors import IllegalMove
 
-PRACTICE = bind(Practice, "dispatch")
+PRACTICE = bind(Practice, "dispatch", day=date(2025, 6, 9))
 HERE = Place(113.5, 22.2)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 from world_bench import Reader, run, watch_of
@@ -56,7 +56,7 @@ def test_bursts_of_the_harbour_are_found_placed_and_judged_once() -> None:
     assert max(delays) <= 15
 
     assert anomaly is not None
-    rules = bind(BurstRules, "burst")
+    rules = bind(BurstRules, "burst", day=date(2025, 6, 9))
     event = judge_burst(city, anomaly.message, anomaly.ranking, open_at=[], rules=rules)
     assert event is not None
     assert event.type == BURST

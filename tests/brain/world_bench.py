@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 
 import numpy as np
 
@@ -26,7 +27,11 @@ def equip(city: City) -> Loggers:
 
 def watch_of(city: City) -> SupplyWatch:
     return SupplyWatch(
-        city.water, equip(city), bind(SupplyRules, "supply"), bind(BandRules, "bands"), bind(ZoneRules, "zones")
+        city.water,
+        equip(city),
+        bind(SupplyRules, "supply", day=date(2025, 6, 9)),
+        bind(BandRules, "bands", day=date(2025, 6, 9)),
+        bind(ZoneRules, "zones", day=date(2025, 6, 9)),
     )
 
 
