@@ -14,7 +14,7 @@ from datahub.contract.errors import DeclarationError, UsageError
 from datahub.ingest.thresholds import load as load_thresholds
 from scenarios import scenario
 from scenarios.agents.practice import ordinary
-from scenarios.survey.city import city_names, load_city
+from scenarios.survey.city import city_names, load_city, sites
 from sensors.actuator import load_actuators
 from sensors.faults import Faults
 from sensors.kind import load_kinds
@@ -45,6 +45,8 @@ def check_all() -> Iterator[str]:
     for name in city_names():
         city = load_city(name, scale=0.01)
         _duties(city)
+        for kind in kinds.values():
+            sites(city, kind)
         yield f"city {name}: {len(city.divisions)} divisions, {len(city.departments)} departments"
     for name in scenario.names():
         declared = scenario.load(name)

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from datahub.contract.errors import OutsideError, UsageError
+from datahub.devices.coding import DEVICE_MAJOR
 from scenarios.settings import load as load_settings
 from scenarios.survey.city import city_names, load_city
 from sensors.kind import load_kinds
@@ -22,12 +23,12 @@ from __future__ import annotations
 import numpy as np
 
 from datahub.contract.messages import KindDescriptor, PropertyDescriptor
-from datahub.contract.observations import Floats
+from datahub.contract.observations import Floats, Ints
 from sensors.kind import Accuracy, Kind, Sites
 from sensors.world.world import World
 
 
-def measure(world: World, sites: Sites, t: int) -> Floats:
+def measure(world: World, sites: Sites, t: int | Ints) -> Floats:
     """Air temperature [degC] at each site: replace it by what this kind observes."""
     return np.asarray(world.weather.air_temperature_c(sites.lon, sites.lat), np.float64)[:, None]
 
@@ -129,9 +130,16 @@ def _kind(name: str, _city: str) -> Iterator[tuple[Path, str]]:
 
 
 def _free_class() -> str:
-    """The first class code of the local extension for new kinds (major 29) that no kind has."""
-    taken = {kind.code for kind in load_kinds().values()}
-    return next(code for minor in range(1, 100) if (code := f"29{minor:02d}") not in taken)
+    """The first class code for devices that no kind and no gateway has.
+
+    Raises:
+        UsageError: if all are taken.
+    """
+    taken = {code for kind in load_kinds().values() for code in (kind.code, kind.gateway_code)}
+    for minor in range(1, 100):
+        if (code := f"{DEVICE_MAJOR}{minor:02d}") not in taken:
+            return code
+    raise UsageError(f"every class {DEVICE_MAJOR}01 to {DEVICE_MAJOR}99 has its kind; open a second major class")
 
 
 def _department(name: str, city: str) -> Iterator[tuple[Path, str]]:

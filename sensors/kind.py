@@ -122,7 +122,8 @@ class Kind:
 
     Attributes:
         descriptor: what a birth message says of it; ``battery_v``, if it has one, is its last property.
-        code: class code, four digits, as in ``datahub.devices.coding.CLASSES``.
+        code: class of its devices in their unified codes: four digits, of the major class for devices (22), no
+            other kind's, gateway's or object's. It is written here and nowhere else.
         mounts_on: class of managed object that carries it; one device per object.
         sample_s: time between measurements [s].
         report_s: time between packs [s]; a multiple of ``sample_s``.
@@ -134,7 +135,7 @@ class Kind:
         watch: what makes a device speak at once, looked at every minute.
         behind: survey column that names the gateway's object (devices with one value share one node);
             empty where each device is a node of its own.
-        gateway_code: class code of that gateway.
+        gateway_code: class of that gateway, likewise; kinds behind the same gateways name the same.
         numerous: thinned out by ``scale``.
         battery_years: life of its battery [a]; 0 on mains.
         unpowered_silent: its node falls silent when the feeder in the column ``behind`` has no power.

@@ -21,9 +21,12 @@ from datahub.contract.observations import Ints
 ORDINALS: Final = 1_000_000
 """Ordinals run from 1 to this less one, within one district and class."""
 
-#: Class of object or device -> major and minor class. 01-06 are numbered as in CJ/T 214-2007 and GB/T 30428.2
+DEVICE_MAJOR: Final = "22"
+"""Major class of all that observes or acts; the minor class of a device stands with its kind (``Kind.code``)."""
+
+#: Class of managed object -> major and minor class. 01-06 are numbered as in CJ/T 214-2007 and GB/T 30428.2
 #: (domain.md 1.3; minor numbers ``unverified``); from 21 on the standard leaves room for local classes:
-#: 21 is what the city owns or serves and the standard does not list, 22 is what observes or acts.
+#: 21 is what the city owns or serves and the standard does not list, ``DEVICE_MAJOR`` is for devices.
 CLASSES: Final = MappingProxyType(
     {
         "hydrant": "0113",
@@ -40,14 +43,6 @@ CLASSES: Final = MappingProxyType(
         "motorised_valve": "2108",
         "meter_point": "2109",
         "hospital": "2110",
-        "smart_pole": "2201",
-        "water_meter": "2202",
-        "pressure_logger": "2203",
-        "flow_logger": "2204",
-        "hydrant_monitor": "2205",
-        "signal_controller": "2206",
-        "valve_actuator": "2207",
-        "lamp_gateway": "2208",
     }
 )
 
@@ -61,7 +56,7 @@ def encode(adcode: str | ArrayLike, class_code: str, ordinal: ArrayLike) -> Ints
 
     Args:
         adcode: six digits of the district (GB/T 2260), one for all or one for each.
-        class_code: four digits, see ``CLASSES``.
+        class_code: four digits: of an object as in ``CLASSES``, of a device as its kind says.
         ordinal: number within district and class, from 1.
 
     Raises:
@@ -70,7 +65,7 @@ def encode(adcode: str | ArrayLike, class_code: str, ordinal: ArrayLike) -> Ints
     district = np.asarray(int(adcode) if isinstance(adcode, str) else adcode, np.int64)
     number = np.asarray(ordinal, np.int64)
     if not (len(class_code) == 4 and class_code.isascii() and class_code.isdigit()):
-        raise CodeError(f"class '{class_code}' is not four digits; see CLASSES in datahub/devices/coding.py")
+        raise CodeError(f"class '{class_code}' is not four digits, two of the major and two of the minor class")
     if number.size and (number.min() < 1 or number.max() >= ORDINALS):
         raise CodeError(
             f"ordinal {number.max()} of class {class_code} does not fit 1 to {ORDINALS - 1}; split the class"
@@ -125,9 +120,3 @@ def recode(code: ArrayLike, class_code: str) -> Ints:
     """Codes of another class at the same district and ordinal: the device that watches an object, and back."""
     district, _, ordinal = split(code)
     return encode(district, class_code, ordinal)
-
-
-def class_name(code: int) -> str:
-    """Name of a code's class, or its four digits where the table does not know it."""
-    digits = f"{int(split(code)[1]):04d}"
-    return next((name for name, known in CLASSES.items() if known == digits), digits)

@@ -79,7 +79,9 @@ def sites(city: City, kind: Kind) -> Sites:
     """
     table = city.objects.get(kind.mounts_on)
     if table is None:
-        raise UsageError(f"kind {kind.name} mounts on '{kind.mounts_on}', of which {city.name} has no survey")
+        surveyed = ", ".join(sorted(city.objects))
+        rule = f"kind {kind.name} mounts on '{kind.mounts_on}', of which {city.name} has no survey"
+        raise UsageError(f"{rule}; choose one of {surveyed}, or survey it")
     if kind.behind and kind.behind not in table.columns:
         raise UsageError(f"kind {kind.name} stands behind '{kind.behind}', which is no column of '{table.name}'")
     behind = table.columns[kind.behind] if kind.behind else None

@@ -1,7 +1,9 @@
-"""What ``citybrain new`` writes passes its family's own checks, in a copy of the checkout."""
+"""What ``citybrain new`` writes passes ``check`` and its family's own tests, in a copy of the checkout."""
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,20 +11,44 @@ from pathlib import Path
 
 import pytest
 
+from sensors.kind import load_kinds
+
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("checkout")
-    for room in ("brain", "sensors", "datahub", "scenarios"):
+    for room in ("brain", "sensors", "datahub", "scenarios", "tests"):
         shutil.copytree(ROOT / room, copy / room, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", copy)
     return copy
 
 
+def python(checkout: Path, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    """Python on the copy: its rooms alone, and none of the settings of whoever runs this."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("CITYBRAIN_", "PYTEST_"))}
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=checkout,
+        env=clean | {"PYTHONPATH": str(checkout)},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
 def citybrain(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "scenarios", *words]
-    return subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=120, check=False)
+    return python(checkout, "-m", "scenarios", *words)
+
+
+def passed(checkout: Path, file: str, *, about: str) -> int:
+    """How many tests of a family hold for one of its members; none may fail."""
+    ran = python(checkout, "-m", "pytest", file, "-k", about, timeout=400)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    found = re.search(r"(\d+) passed", ran.stdout)
+    return int(found[1]) if found else 0
 
 
 def test_everything_that_new_writes_is_accepted_by_check(checkout: Path) -> None:
@@ -37,10 +63,26 @@ def test_everything_that_new_writes_is_accepted_by_check(checkout: Path) -> None
         assert all((checkout / line).exists() for line in written.stdout.split())
     checked = citybrain(checkout, "check")
     assert checked.returncode == 0, checked.stderr
-    assert "8 kinds of sensor" in checked.stdout
+    assert f"{len(load_kinds()) + 1} kinds of sensor" in checked.stdout
     assert "scenario quiet_night" in checked.stdout
     ran = citybrain(checkout, "run", "quiet_night", "--for", "10m", "--out", str(checkout / "out"))
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_a_new_kind_passes_the_tests_of_its_family(checkout: Path) -> None:
+    written = citybrain(checkout, "new", "kind", "tide_gauge")
+    assert written.returncode == 0, written.stderr
+    assert passed(checkout, "tests/sensors/test_kind_family.py", about="tide_gauge") >= 8
+
+
+def test_a_kind_on_something_that_no_city_has_surveyed_is_refused_by_check(checkout: Path) -> None:
+    kind = checkout / "sensors" / "kinds" / "valve_actuator.py"
+    text = kind.read_text(encoding="utf-8")
+    kind.write_text(text.replace('mounts_on="motorised_valve"', 'mounts_on="bus_stop"'), encoding="utf-8")
+    checked = citybrain(checkout, "check")
+    kind.write_text(text, encoding="utf-8")
+    assert checked.returncode == 2
+    assert "mounts on 'bus_stop', of which harbour has no survey; choose one of flow_point, hospital," in checked.stderr
 
 
 def test_what_exists_is_not_written_over_and_what_has_no_name_is_refused(checkout: Path) -> None:

@@ -215,14 +215,14 @@ def test_devices_stand_one_on_each_object_and_speak_through_their_gateway() -> N
     city = load_city("harbour")
     kind = Kind(
         descriptor=KindDescriptor("smart_pole", "智慧灯杆", "Smart pole"),
-        code=CLASSES["smart_pole"],
+        code="2201",
         mounts_on="pole",
         sample_s=300,
         report_s=300,
         measure=nothing,
         accuracy=(),
         behind="feeder",
-        gateway_code=CLASSES["lamp_gateway"],
+        gateway_code="2208",
     )
     there = sites(city, kind)
     poles = city.objects["pole"]

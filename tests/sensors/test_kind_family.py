@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from field_town import DAY, START, Town, harbour, town
@@ -9,7 +11,7 @@ from field_town import DAY, START, Town, harbour, town
 from datahub.contract.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from datahub.contract.observations import ObservationBatch, concatenate
 from datahub.contract.units import unit_of
-from datahub.devices.coding import CLASSES, split, valid
+from datahub.devices.coding import CLASSES, DEVICE_MAJOR, split, valid
 from scenarios.survey.city import sites
 from sensors.actuator import load_actuators
 from sensors.kind import BATTERY, load_kinds
@@ -39,16 +41,25 @@ def test_a_kind_is_declared_whole(name: str) -> None:
     names = [it.name for it in kind.descriptor.properties]
     measured = [it for it in names if it != BATTERY]
 
-    assert [unit_of(it) is not None for it in names] == [True] * len(names)
+    for it in names:
+        unit_of(it)  # raises where a property's name carries no unit
     assert len(kind.accuracy) == len(measured)
     assert (BATTERY in names) == (kind.battery_years > 0)
     assert names == [*measured, *names[len(measured) :]]
-    assert kind.code == CLASSES[name]
-    assert kind.gateway_code in {"", *CLASSES.values()}
     assert bool(kind.behind) == bool(kind.gateway_code)
     assert kind.descriptor.report_s == kind.report_s
     assert all(it.zh and it.en for it in (kind.descriptor, *kind.descriptor.properties))
     assert all(it.low < it.high and it.resolution > 0 for it in kind.descriptor.properties)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_class_of_a_kind_is_four_digits_for_devices_and_nobody_elses(name: str) -> None:
+    kind = KINDS[name]
+    others = {code for it in KINDS.values() if it is not kind for code in (it.code, it.gateway_code)}
+
+    assert re.fullmatch(DEVICE_MAJOR + "[0-9]{2}", kind.code)
+    assert kind.code not in {*others, kind.gateway_code, *CLASSES.values()}
+    assert re.fullmatch(f"({DEVICE_MAJOR}[0-9]{{2}})?", kind.gateway_code)
 
 
 @pytest.mark.parametrize("name", KINDS)
