@@ -24,31 +24,10 @@ from importlib.resources import files
 from typing import Any, TypeVar
 
 from datahub.contract.errors import DeclarationError
+from datahub.contract.units import written_unit
 
 _KEYS = {"zh", "en", "unit", "source", "unverified", "values"}
 _NEEDED = ("en", "unit", "source", "values")
-
-#: Unit that a name's ending promises; longest ending first.
-_ENDINGS = (
-    ("_m3_s", "m3/s"),
-    ("_m_s", "m/s"),
-    ("_per_100ml", "1/100mL"),
-    ("_mg_l", "mg/L"),
-    ("_ntu", "NTU"),
-    ("_ratio", "1"),
-    ("_count", "1"),
-    ("_sigma", "1"),
-    ("_people", "1"),
-    ("_days", "d"),
-    ("_deg", "deg"),
-    ("_ms", "ms"),
-    ("_pa", "Pa"),
-    ("_lx", "lx"),
-    ("_km", "km"),
-    ("_s", "s"),
-    ("_m", "m"),
-    ("_w", "W"),
-)
 
 Rules = TypeVar("Rules")
 
@@ -132,7 +111,7 @@ def _parameter(name: str, table: Any, *, file: str, line: int | None) -> Paramet
     for key in _NEEDED:
         if not table.get(key):
             raise refuse(f"lacks '{key}'", "every number needs what it means, a unit, a source and dated values")
-    promised = next((unit for ending, unit in _ENDINGS if name.endswith(ending)), None)
+    promised = written_unit(name)
     if promised is None or table["unit"] != promised:
         raise refuse(f"is in '{table['unit']}' but its name promises {promised!r}", "make name and unit agree")
     try:

@@ -14,6 +14,7 @@ import msgspec
 
 from brain.plans.declared import FACTS, Action, Condition, Phase, Plan, Step
 from datahub.contract.errors import DeclarationError
+from datahub.contract.units import written_unit
 
 D = TypeVar("D")
 
@@ -44,7 +45,6 @@ _NEEDS: dict[Action, tuple[str, ...]] = {
     Action.TANKERS: ("litres_per_person_day", "tanker_m3", "most_count"),
 }
 
-_UNIT_OF = {"_count": "1", "_s": "s", "_m": "m", "_m3": "m3", "_day": "L/(person d)", "_people": "1"}
 _PATH = re.compile(r"at `\$?\.?(?P<path>[^`]*)`")
 
 
@@ -136,8 +136,10 @@ def _faults(step: Step, *, ids: Sequence[str], every: Sequence[str]) -> Iterator
         if name not in step.amounts:
             yield f"lacks the number '{name}'", "amounts", f"add {name} = {{ value = ..., unit = ..., source = ... }}"
     for name, amount in step.amounts.items():
-        unit = next((unit for ending, unit in _UNIT_OF.items() if name.endswith(ending)), None)
-        if unit != amount.unit:
+        unit = written_unit(name)
+        if unit is None:
+            yield f"gives '{name}', whose name carries no unit", f"amounts.{name}", "end its name in a unit, such as _s"
+        elif unit != amount.unit:
             yield f"gives '{name}' in '{amount.unit}'", f"amounts.{name}", f"write it in '{unit}', as its name promises"
 
 

@@ -62,6 +62,12 @@ def test_every_table_binds_and_every_number_has_a_source(name: str) -> None:
     assert all(parameter.source and parameter.unit for parameter in parameters(name).values())
 
 
+@pytest.mark.parametrize(("name", "unit"), [("flow_m3_s", "m3/s"), ("speed_m_s", "m/s"), ("window_s", "s")])
+def test_the_longest_ending_of_a_name_is_its_unit(name: str, unit: str) -> None:
+    text = ONE.replace("window_s", name).replace('unit = "s"', f'unit = "{unit}"')
+    assert read_parameters(text, file="t.toml")[name].unit == unit
+
+
 def test_the_value_in_force_is_that_of_the_day() -> None:
     assert bind(Rules, "t", text=ONE, day=date(2025, 12, 31)).window_s == 300
     assert bind(Rules, "t", text=ONE, day=date(2026, 1, 1)).window_s == 60

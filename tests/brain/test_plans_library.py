@@ -214,6 +214,34 @@ def test_no_walk_of_a_step_leaves_the_table_of_moves(walk: list[StepStage]) -> N
             assert it.steps["flush"].stage is before
 
 
+def with_amount(name: str, unit: str) -> str:
+    """The plan with one number more, below that of how far a patrol sees."""
+    line = next(line for line in TEXT.splitlines() if line.startswith("amounts.sight_m = "))
+    more = line.replace("sight_m", name).replace('unit = "m"', f'unit = "{unit}"')
+    return TEXT.replace(line, f"{line}\n{more}")
+
+
+@pytest.mark.parametrize(("name", "unit"), [("inflow_m3_s", "m3/s"), ("speed_m_s", "m/s"), ("hold_s", "s")])
+def test_an_amount_is_in_the_unit_of_its_longest_ending(name: str, unit: str) -> None:
+    plan = read_plan(with_amount(name, unit), file="plan.toml")
+    assert plan.find("patrol").amounts[name].unit == unit
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "remedy"),
+    [
+        ("inflow_m3_s", "s", "write it in 'm3/s', as its name promises"),
+        ("inflow", "m3/s", "end its name in a unit, such as _s"),
+    ],
+)
+def test_an_amount_whose_name_promises_something_else_is_refused(name: str, unit: str, remedy: str) -> None:
+    text = with_amount(name, unit)
+    with pytest.raises(DeclarationError) as refused:
+        read_plan(text, file="plan.toml")
+    assert refused.value.remedy == remedy
+    assert text.splitlines()[(refused.value.line or 0) - 1].startswith(f"amounts.{name} = ")
+
+
 def test_lines_are_found_by_path() -> None:
     text = "[plan]\nname = 'x'\n\n[[step]]\nid = 'a'\n\n[[step]]\nid = 'b'\nduty = 'c'\n"
     assert line_of(text, "step[1].duty") == 9
