@@ -31,7 +31,7 @@ from brain.views import (
     TickerLine,
     WarningView,
 )
-from brain.wording import DUTIES, EVENTS, ticker_line
+from brain.wording import EVENTS, duty_name, ticker_line
 from datahub.contract.city import City
 from datahub.contract.clock import MINUTE_MS
 from datahub.queries import Queries
@@ -143,8 +143,7 @@ class Board:
         if kind == "crew":
             return self._crews[key][0] if key in self._crews else Name(key, key)
         if kind == "task" and key in self.office.memory.tasks:
-            duty = self.office.memory.tasks[key].duty
-            return DUTIES.get(duty, Name(duty, duty))
+            return duty_name(self.office.memory.tasks[key].duty)
         for plan in self.office.plans:
             if kind == "plan" and plan.name == key:
                 return Name(plan.plan.zh, plan.plan.en)
@@ -231,7 +230,7 @@ class Board:
             id=task.id,
             event=task.event,
             step=task.step,
-            name=DUTIES.get(task.duty, Name(task.duty, task.duty)),
+            name=duty_name(task.duty),
             department=self.name("department", task.department),
             crew=task.crew,
             stage=task.stage,

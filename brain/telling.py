@@ -12,9 +12,7 @@ from brain.state import Fact, Incident, StepStage
 from brain.warnings.compose import Audience, Cause, water_back, water_off
 from datahub.contract.clock import HOUR_MS
 from datahub.contract.codes import TaskStage
-
-#: Duty -> the channel it speaks by.
-CHANNELS = {"send_sms": "sms", "notify_residents": "door"}
+from datahub.contract.duties import duties
 
 
 def warn(office: Office) -> Iterator[Message]:
@@ -42,10 +40,11 @@ def _tell(office: Office, incident: Incident, step: Step) -> Iterator[Message]:
     audience = Audience(communities=fresh, zh=zh, en=en)
     cause = Cause(event=incident.id, step=step.id, level=incident.level, hours=_hours(office, incident))
     compose = water_off if step.action is Action.WARN else water_back
-    warning = compose(cause, audience, id=name, channel=CHANNELS[step.duty], t=office.t)
+    channel = duties()[step.duty].channel
+    warning = compose(cause, audience, id=name, channel=channel, t=office.t)
     yield warning
     yield _order(office, incident, step, warning)
-    if step.action is Action.WARN and CHANNELS[step.duty] == "sms":
+    if step.action is Action.WARN and channel == "sms":
         before = incident.facts.get("people_warned", 0.0)
         total = float(before) + warning.people
         yield EventUpdated(t=office.t, id=incident.id, facts={"people_warned": total})

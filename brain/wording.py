@@ -34,6 +34,7 @@ from brain.model import (
 )
 from brain.views import Name, TickerLine
 from datahub.contract.codes import CaseStep, TaskStage
+from datahub.contract.duties import duties
 
 ROMAN: Final = {1: "Ⅰ", 2: "Ⅱ", 3: "Ⅲ", 4: "Ⅳ"}
 
@@ -65,29 +66,14 @@ CASE_STEPS: Final = {
     CaseStep.EVALUATED: Name("综合评价", "evaluated"),
 }
 
-DUTIES: Final = {
-    "confirm_call": Name("核实来电", "compare calls"),
-    "patrol_main": Name("巡查管段", "patrol the main"),
-    "close_valve": Name("关闭阀门", "close valves"),
-    "open_valve": Name("开启阀门", "open valves"),
-    "repair_main": Name("抢修管道", "repair the main"),
-    "flush_main": Name("冲洗管道", "flush the main"),
-    "disinfect_main": Name("消毒管道", "disinfect the main"),
-    "water_quality_test": Name("水质检测", "test the water"),
-    "water_tanker": Name("应急送水", "bring water by lorry"),
-    "close_road": Name("封闭道路", "close the road"),
-    "open_road": Name("恢复通行", "reopen the road"),
-    "hydrants_out": Name("登记消防栓停水", "note dry hydrants"),
-    "hydrants_back": Name("登记消防栓恢复", "note hydrants back"),
-    "notify_residents": Name("上门通知居民", "tell residents at the door"),
-    "send_sms": Name("发送短信", "send text messages"),
-    "repair_lamp": Name("维修路灯", "repair the lamp"),
-    "inspect_feeder": Name("检修照明配电箱", "inspect the lighting cabinet"),
-    "verify_case": Name("核查案件", "verify the case"),
-}
-
 #: Names of steps, departments and crews, as far as the declarations have them: (kind, id) -> name.
 Namer = Callable[[str, str], Name]
+
+
+def duty_name(duty: str) -> Name:
+    """What people call a duty; the word itself where it is not declared (an order of an older version)."""
+    known = duties().get(duty)
+    return Name(known.zh, known.en) if known else Name(duty, duty)
 
 
 def ticker_line(message: Message, name: Namer) -> TickerLine | None:
@@ -146,7 +132,7 @@ def _work(message: Message, name: Namer) -> _Line | None:
             title = name("step", step)
             return event, 3, f"步骤超时，督办：{title.zh}", f"Step overdue, urged: {title.en}"
         case TaskOrdered(id=id_, department=department, duty=duty, attempt=attempt):
-            who, what = name("department", department), DUTIES.get(duty, Name(duty, duty))
+            who, what = name("department", department), duty_name(duty)
             again = (f"（第{attempt}次）", f" (attempt {attempt})") if attempt > 1 else ("", "")
             return id_, 5, f"派单：{who.zh}，{what.zh}{again[0]}", f"{who.en}: {what.en}{again[1]}"
         case TaskUpdated(id=id_, stage=stage, crew=crew, findings=findings):

@@ -7,13 +7,15 @@ from importlib.resources import files
 
 from brain.cases.kinds import case_types
 from brain.parameter import parameters
-from brain.plans.reading import library
+from brain.plans.reading import folders, library
 from datahub.connectors.loading import load, vendors
-from datahub.contract.city import City
+from datahub.contract.duties import duties
 from datahub.contract.errors import DeclarationError, UsageError
 from datahub.ingest.thresholds import load as load_thresholds
 from scenarios import scenario
+from scenarios.agents.duties import DUTIES
 from scenarios.agents.practice import ordinary
+from scenarios.obligations import check_case_types, check_departments, check_plan
 from scenarios.survey.city import city_names, load_city, sites
 from sensors.actuator import load_actuators
 from sensors.faults import Faults
@@ -41,10 +43,13 @@ def check_all() -> Iterator[str]:
     ordinary()
     yield f"{len(tables)} tables of parameters"
     plans, cases = library(), case_types()
-    yield f"{len(plans)} plans, {len(cases)} types of case"
-    for name in city_names():
-        city = load_city(name, scale=0.01)
-        _duties(city)
+    yield f"{len(duties())} duties, {len(plans)} plans, {len(cases)} types of case"
+    cities = {name: load_city(name, scale=0.01) for name in city_names()}
+    for folder, plan in zip(folders(), plans, strict=True):
+        check_plan(plan, path=folder / "plan.toml", cities=cities.values())
+    check_case_types(cases, path=files("brain") / "cases" / "types.toml", cities=cities.values())
+    for name, city in cities.items():
+        check_departments(city, folder=files("scenarios") / "cities" / name / "departments", learnt=DUTIES)
         for kind in kinds.values():
             sites(city, kind)
         yield f"city {name}: {len(city.divisions)} divisions, {len(city.departments)} departments"
@@ -52,18 +57,6 @@ def check_all() -> Iterator[str]:
         declared = scenario.load(name)
         _references(name, declared, set(kinds))
         yield f"scenario {name}: {len(declared.expect)} expectations"
-
-
-def _duties(city: City) -> None:
-    """Every duty that a plan or a case asks for is some department's, and some crew can do it."""
-    for plan in library():
-        for step in plan.step:
-            if step.department and step.department not in city.departments:
-                raise DeclarationError(
-                    f"step '{step.id}' asks for department '{step.department}', which {city.name} does not have",
-                    file=f"brain/plans/library/{plan.name}/plan.toml",
-                    remedy=f"choose one of {', '.join(sorted(city.departments))}, or declare it",
-                )
 
 
 def _references(name: str, declared: scenario.Scenario, kinds: set[str]) -> None:

@@ -14,9 +14,10 @@ from datahub.connector import Stub, WorkOrder, WorkUpdate
 from datahub.contract.city import City, Crew, Department
 from datahub.contract.clock import SECOND_MS
 from datahub.contract.codes import TaskStage
+from datahub.contract.duties import duties
 from datahub.contract.errors import UsageError
 from scenarios.agents.citizen import Citizens
-from scenarios.agents.duties import DESK, DUTIES
+from scenarios.agents.duties import DUTIES
 from scenarios.agents.practice import Practice, ordinary
 from scenarios.agents.team import RADIO_MS, Outcome, Steps, Team, Work
 from scenarios.agents.way import distance_m
@@ -141,7 +142,7 @@ class Crews:
         if work is None:
             return Outcome({"why": f"nobody has learnt to do {order.duty}"}, TaskStage.FAILED)
         try:
-            if order.duty not in DESK:
+            if not duties()[order.duty].desk:
                 yield team.turn_out()
                 team.say(TaskStage.EN_ROUTE)
                 yield from team.go(order.lon, order.lat)

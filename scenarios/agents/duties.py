@@ -14,9 +14,7 @@ from scenarios.agents.team import Team, Work
 #: work(team, order, citizens): a generator that lets time pass, changes the world and returns an outcome.
 Trade: TypeAlias = Callable[[Team, WorkOrder, Citizens], Work]
 
-#: Duties that are done from the desk: by telephone, or by people who live where it is needed.
-DESK: Final = frozenset({"confirm_call", "hydrants_out", "hydrants_back", "send_sms", "notify_residents"})
-
+#: What is known to be done; names, and what is done from the desk, are declared in ``datahub/contract/duties.toml``.
 DUTIES: Final[Mapping[str, Trade]] = MappingProxyType(
     {
         "confirm_call": at_desk.confirm_call,

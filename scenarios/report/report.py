@@ -11,9 +11,10 @@ import numpy as np
 from brain.model import AnomalyFound, Message, WarningIssued
 from brain.plans.reading import library
 from brain.views import Name
-from brain.wording import DUTIES, EVENTS, STAGES
+from brain.wording import EVENTS, STAGES
 from datahub.contract.city import City
 from datahub.contract.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, of_day
+from datahub.contract.duties import duties
 from datahub.contract.observations import Floats, Ints
 from datahub.queries import Queries
 from scenarios.judge import told
@@ -134,7 +135,7 @@ def names_of(city: City) -> dict[str, str]:
     names |= {step.id: f"{step.zh} {step.en}" for plan in library() for step in plan.step}
     for words in (EVENTS, {str(stage): name for stage, name in STAGES.items()}):
         names |= {word: _shown(name) for word, name in words.items()}
-    return names | {f"duty.{word}": _shown(name) for word, name in DUTIES.items()}
+    return names | {f"duty.{word}": f"{duty.zh} {duty.en}" for word, duty in duties().items()}
 
 
 def _shown(name: Name) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from datahub.connectors.loading import vendors
 from datahub.contract.clock import HOUR_MS
+from datahub.contract.duties import duties
 from datahub.contract.errors import DeclarationError, UsageError
 from scenarios.agents.duties import DUTIES
 from scenarios.agents.practice import ordinary, practice
@@ -16,6 +17,10 @@ from scenarios.survey.city import city_names
 from scenarios.survey.offices import read_departments
 
 MIDNIGHT = 1_749_484_800_000  # 2025-06-10 00:00 in the city
+
+
+def test_the_crews_have_learnt_every_declared_duty_and_no_other() -> None:
+    assert set(DUTIES) == set(duties())
 
 
 def test_what_nobody_has_verified_says_so() -> None:
