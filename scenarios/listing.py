@@ -57,7 +57,7 @@ def _actuators() -> tuple[Sequence[str], Rows]:
 
 def _plans() -> tuple[Sequence[str], Rows]:
     return ("name", "中文", "English", "steps"), [
-        (it.name, it.plan.zh, it.plan.en, str(len(it.step))) for it in library()
+        (it.name, it.plan.zh, it.plan.en, f"{len(it.step)}{' (draft)' if it.plan.draft else ''}") for it in library()
     ]
 
 

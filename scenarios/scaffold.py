@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 
+from brain.wording import EVENTS
 from datahub.contract.errors import OutsideError, UsageError
 from datahub.devices.coding import DEVICE_MAJOR
 from scenarios.settings import load as load_settings
@@ -70,6 +71,57 @@ lon = {lon:.4f}
 lat = {lat:.4f}
 skills = ["notify_residents"]
 vehicle = "desk"
+"""
+
+PLAN = """# {title}: a skeleton. Replace every word and number by the plan's own, and say where it is from.
+# What may stand here: brain/plans/declared.py (facts, actions, conditions), datahub/contract/duties.toml (duties).
+
+[plan]
+name = "{name}"
+# The type of event that it answers, one of: {events}.
+event = "{event}"
+zh = "待命名预案：{title}"
+en = "{title} (title to be replaced)"
+reference = "to be replaced: the law or plan that this follows"
+# While it is a draft it is checked and tested, but answers no event. Strike this line to put it in force.
+draft = true
+default_level = 4
+confirm_when = [[{{ fact = "plausible", equals = 1 }}]]
+close_when = [{{ fact = "road_closed", equals = 1 }}]
+
+[[step]]
+id = "verify"
+zh = "待命名：核实"
+en = "Verify (to be replaced)"
+phase = "verify"
+action = "task"
+department = "water_company"
+duty = "confirm_call"
+deadline_s = {{ value = 600, unit = "s", source = "to be replaced", date = "2026-01-01", unverified = true }}
+
+[[step]]
+id = "respond"
+zh = "待命名：处置"
+en = "Respond (to be replaced)"
+phase = "respond"
+action = "task"
+department = "traffic_police"
+duty = "close_road"
+after = ["verify"]
+deadline_s = {{ value = 1800, unit = "s", source = "to be replaced", date = "2026-01-01", unverified = true }}
+"""
+
+CASES = """# The plan's own test: situations, and what the plan says to them.
+# ``over``: steps that are done; ``opens`` and ``skips``: what follows at once.
+
+[[case]]
+name = "{title}: nothing is confirmed yet, so it is verified first"
+confirmed = false
+facts = {{}}
+over = []
+level = 4
+opens = ["verify"]
+skips = []
 """
 
 SCENARIO = '''schema = 1
@@ -154,10 +206,10 @@ def _department(name: str, city: str) -> Iterator[tuple[Path, str]]:
 
 
 def _plan(name: str, _city: str) -> Iterator[tuple[Path, str]]:
-    room = _room("brain.plans") / "library"
-    model = room / "water_main_burst"
-    for file in ("plan.toml", "cases.toml"):
-        yield room / name / file, (model / file).read_text(encoding="utf-8").replace("water_main_burst", name)
+    folder = _room("brain.plans") / "library" / name
+    title, events = _title(name), tuple(EVENTS)
+    yield folder / "plan.toml", PLAN.format(name=name, title=title, event=events[0], events=", ".join(events))
+    yield folder / "cases.toml", CASES.format(title=title)
 
 
 def _scenario(name: str, _city: str) -> Iterator[tuple[Path, str]]:

@@ -40,7 +40,7 @@ FACTS: Final[dict[str, str]] = {
 
 
 class Action(StrEnum):
-    """What a step makes happen. Each has one function in ``brain.actions``."""
+    """What a step makes happen. Each has one function in ``brain.plans.orders.ORDERS``."""
 
     TASK = "task"  # one task for a department, at the place
     SEARCH = "search"  # patrols, candidate by candidate, until one has seen it
@@ -152,6 +152,11 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         close_when: facts that end it, once every step is over.
         back_with: the step with whose end people have again what the event took from them; a plan that warns has one,
             for a warning says how long it will be.
+        event: type of event that it answers.
+        default_level: response level while no graver criterion is met.
+        confirm_when: any of these sets of facts confirms the event.
+        close_when: facts that end the plan, once every step is over.
+        draft: it is still being written: checked and tested like any other, but it answers no event.
     """
 
     name: str
@@ -163,14 +168,15 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     confirm_when: tuple[tuple[Condition, ...], ...]
     close_when: tuple[Condition, ...]
     back_with: str = ""
+    draft: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One emergency plan (数字化预案)."""
+    """One emergency plan (数字化预案). Without criteria of a ``level`` it always runs at its default level."""
 
     plan: Head
-    level: tuple[Criterion, ...]
     step: tuple[Step, ...]
+    level: tuple[Criterion, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a plan that cannot say until when; the path at the end is how msgspec names the place."""

@@ -17,8 +17,8 @@ def level_of(plan: Plan, facts: Mapping[str, Fact]) -> tuple[int, tuple[str, ...
 
 
 def match(plans: Sequence[Plan], event_type: str, facts: Mapping[str, Fact]) -> Plan | None:
-    """The plan for an event: of several, the one that would run at the gravest level; ties go by name."""
-    fitting = [plan for plan in plans if plan.plan.event == event_type]
+    """The plan for an event: of several, the one that would run at the gravest level; ties go by name, drafts out."""
+    fitting = [plan for plan in plans if plan.plan.event == event_type and not plan.plan.draft]
     return min(fitting, key=lambda plan: (level_of(plan, facts)[0], plan.name), default=None)
 
 

@@ -115,6 +115,18 @@ def test_of_two_plans_the_gravest_is_taken_and_ties_go_by_name() -> None:
     assert match([BURST], "flood", {}) is None
 
 
+def test_a_draft_answers_no_event() -> None:
+    draft = msgspec.structs.replace(BURST, plan=msgspec.structs.replace(BURST.plan, name="a", draft=True))
+    assert match([draft], "water_main_burst", {}) is None
+    assert match([draft, BURST], "water_main_burst", {}) == BURST
+
+
+def test_a_plan_without_criteria_runs_at_its_default_level() -> None:
+    head, _, levels = TEXT.partition("[[level]]")
+    text = head + levels[levels.index("[[step]]") :]
+    assert level_of(read_plan(text, file="plan.toml"), {"people_without_water": 1e6})[0] == BURST.plan.default_level
+
+
 def test_a_fact_that_nobody_knows_meets_no_condition() -> None:
     assert not Condition("burst_seen", equals=0).holds({})
     assert not Condition("pipe", at_least=0).holds({"pipe": "text"})

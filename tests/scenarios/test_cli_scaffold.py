@@ -75,6 +75,21 @@ def test_a_new_kind_passes_the_tests_of_its_family(checkout: Path) -> None:
     assert passed(checkout, "tests/sensors/test_kind_family.py", about="tide_gauge") >= 8
 
 
+def test_a_new_plan_passes_the_tests_of_its_family_and_is_no_copy_of_another(checkout: Path) -> None:
+    written = citybrain(checkout, "new", "plan", "road_collapse")
+    assert written.returncode == 0, written.stderr
+    assert passed(checkout, "tests/brain/test_plans_library.py", about="road_collapse") >= 3
+    (plan,) = [it for it in written.stdout.split() if it.endswith("plan.toml")]
+    text = (checkout / plan).read_text(encoding="utf-8")
+    assert text.count("[[step]]") == 2
+    assert "draft = true" in text
+    (checkout / plan).write_text(text.replace('"close_road"', '"repair_main"'), encoding="utf-8")
+    checked = citybrain(checkout, "check")
+    (checkout / plan).write_text(text, encoding="utf-8")
+    assert checked.returncode == 2
+    assert "step 'respond' asks 'traffic_police' for 'repair_main', which is no duty of it" in checked.stderr
+
+
 def test_a_kind_on_something_that_no_city_has_surveyed_is_refused_by_check(checkout: Path) -> None:
     kind = checkout / "sensors" / "kinds" / "valve_actuator.py"
     text = kind.read_text(encoding="utf-8")
