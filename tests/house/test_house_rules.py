@@ -7,6 +7,7 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,50 @@ def test_nothing_generated_is_in_the_repository() -> None:
     ).stdout.splitlines()
     wrong = [name for name in tracked if re.search(r"\.(pyc|duckdb|sqlite|whl)$|(^|/)(node_modules|runs)/", name)]
     assert wrong == []
+
+
+def test_a_name_of_ours_in_a_docstring_leads_somewhere() -> None:
+    wrong = [f"{_name(path)}: {name}" for path in SOURCES for name in _told(path) if not _leads_somewhere(name)]
+    assert wrong == []
+
+
+def _told(path: Path) -> Iterator[str]:
+    """Dotted names of the project in double backticks, in any docstring (or text that stands alone) of a module."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))):
+                yield from re.findall(rf"``((?:{'|'.join(ROOMS)})(?:\.\w+)+)(?:\(\))?``", text)
+
+
+def _leads_somewhere(dotted: str) -> bool:
+    """Whether a dotted name is a module, or an attribute or annotated field of one or of a class in it."""
+    parts = dotted.split(".")
+    for depth in range(len(parts), 0, -1):
+        name = ".".join(parts[:depth])
+        try:
+            here: object = import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
+                raise  # it is there, and something that it needs is not
+            continue
+        for part in parts[depth:]:
+            if not hasattr(here, part):
+                return part in getattr(here, "__annotations__", {}) and part == parts[-1]
+            here = getattr(here, part)
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("dotted", "known"),
+    [
+        ("brain.plans.orders.ORDERS", True),
+        ("sensors.kind.Kind.name", True),
+        ("brain.model.EventRaised.id", True),
+        ("brain.plans", True),
+        ("brain.actions", False),
+        ("brain.plans.orders.ORDER", False),
+    ],
+)
+def test_a_name_is_a_module_or_what_stands_in_one(dotted: str, known: bool) -> None:
+    assert _leads_somewhere(dotted) == known
