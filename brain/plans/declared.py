@@ -149,13 +149,12 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the plan is for.
 
     Attributes:
-        close_when: facts that end it, once every step is over.
-        back_with: the step with whose end people have again what the event took from them; a plan that warns has one,
-            for a warning says how long it will be.
         event: type of event that it answers.
         default_level: response level while no graver criterion is met.
         confirm_when: any of these sets of facts confirms the event.
         close_when: facts that end the plan, once every step is over.
+        back_with: the step with whose end people have again what the event took from them; a plan that warns has one,
+            for a warning says how long it will be.
         draft: it is still being written: checked and tested like any other, but it answers no event.
     """
 
