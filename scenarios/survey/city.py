@@ -49,7 +49,7 @@ def load_city(name: str, *, scale: float = 1.0, folder: Traversable | None = Non
     declared = read(home / "city.toml", CityFile)
     fleets = read(home / "fleets.toml", Fleets)
     departments = read_departments(home / "departments", connectors=_connectors())
-    for key in ("pole", "meter_point", "hydrant", "signal_junction", "logger"):
+    for key in Fleets.model_fields:
         owner = getattr(fleets, key).owner
         if owner not in departments:
             raise unknown("department", owner, departments, path=home / "fleets.toml", keys=(key, "owner"))
