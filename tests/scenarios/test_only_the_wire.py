@@ -94,7 +94,7 @@ def city() -> City:
 
 @pytest.fixture(scope="module")
 def play(city: City) -> Play:
-    scenario = declared.load("water_main_burst", overlay={"city": "harbour", "warmup": {"duration": "26h"}})
+    scenario = declared.load("water_main_burst", overlay={"city": "harbour", "warmup": {"duration": "38h"}})
     bus = LocalBus()
     recorder = WrittenDown(bus.field_end)
     outside = field_side.assemble(scenario, city, recorder, seed=5)
