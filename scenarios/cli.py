@@ -31,6 +31,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.
 
 def main() -> None:
     """Run the command line; errors of the project become one sentence and an exit status."""
+    from scenarios.live.logs import hush
+
+    hush()
     try:
         app(standalone_mode=True)
     except CitybrainError as error:
@@ -171,7 +174,9 @@ def field(
 ) -> None:
     """Run the simulated city alone: devices, people and departments' systems."""
     from scenarios.live.field_process import run_field
+    from scenarios.live.logs import speak
 
+    speak("field")
     raise typer.Exit(
         run_field(
             scenario,
@@ -197,5 +202,7 @@ def city_(
 ) -> None:
     """Run the platform alone: hub, brain, API and operations centre."""
     from scenarios.live.city_process import run_city
+    from scenarios.live.logs import speak
 
+    speak("city")
     raise typer.Exit(run_city(city=city, scale=scale, port=port, mqtt=mqtt, stubs=stubs, data=data))

@@ -20,6 +20,7 @@ from typing import Final
 
 import msgspec
 import paho.mqtt.client as paho
+import structlog
 from paho.mqtt.client import ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
@@ -35,6 +36,8 @@ from datahub.transport.address import Address
 from datahub.transport.bus import Arrived, Delivery
 from datahub.transport.gate import PATIENCE_S, Gate
 from datahub.transport.inbox import Inbox
+
+_log = structlog.get_logger()
 
 WINDOW: Final = 500
 """Messages of QoS 1 that one connection may have under way; more wait here, not in paho, whose queue it searches
@@ -119,6 +122,8 @@ class Connection:
             return
         if self._up is not None:
             self._up()
+        if self._lost:
+            _log.info("broker_back", connection=self.name, broker=str(self.address))
         self._lost = False
         if self._filters:
             client.subscribe([(one, 1) for one in self._filters])
@@ -138,6 +143,7 @@ class Connection:
         if code.is_failure:
             self._lost = True
             self._acknowledged.wake()
+            _log.warning("broker_lost", connection=self.name, broker=str(self.address), why=str(code))
 
     def _published(
         self, _client: paho.Client, _data: object, mid: int, _code: ReasonCode, _more: Properties | None

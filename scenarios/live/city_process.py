@@ -17,6 +17,7 @@ from datahub.contract.errors import UsageError
 from datahub.contract.topics import Topics
 from datahub.transport.mqtt import MqttCityBus
 from scenarios.exchange import HttpExchange
+from scenarios.live.logs import Notes
 from scenarios.live.serving import Server
 from scenarios.live.stopping import Stop
 from scenarios.platform import Platform, assemble
@@ -83,20 +84,27 @@ def _site(platform: Platform, settings: Settings, city: City) -> FastAPI:
 
 
 def _live(platform: Platform, stop: Stop) -> None:
-    """Take in what comes, and evaluate whenever city time has gone on: about once a second."""
+    """Take in what comes, and evaluate whenever city time has gone on: at each of the field's markers."""
+    notes = Notes(lambda: platform.hub.queries.ledger().by_reason)
+
+    def quantum(t: int) -> None:
+        began = elapsed_s()
+        said = platform.quantum(t)
+        notes.take(said, t=t, took_s=elapsed_s() - began)
+
     last, heard, since = platform.hub.now or 0, False, elapsed_s()
     while not stop.asked:
         marker = platform.hub.intake(wait_s=WAIT_S)
         if marker is not None:
             heard = True
             if marker.t > last:
-                platform.quantum(marker.t)
+                quantum(marker.t)
                 last, since = marker.t, elapsed_s()
         elif not heard and elapsed_s() - since > (1.0 if last > wall_ms() - REAL_MS else OWN_CLOCK_S):
             since = elapsed_s()
             if _real(platform):
                 last = wall_ms()
-                platform.quantum(last)
+                quantum(last)
 
 
 def _real(platform: Platform) -> bool:

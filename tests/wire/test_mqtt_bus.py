@@ -8,12 +8,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from structlog.testing import capture_logs
+from wire_brokers import mosquitto
 
 from datahub.contract.clock import elapsed_s
 from datahub.contract.errors import OutsideError, UsageError
@@ -247,6 +250,28 @@ def test_a_message_beyond_the_limit_is_refused_by_the_sender_and_counted(broker:
     field.send(Ack(node=1, device=1, command="c", status=AckStatus.DONE, t=1, detail="x" * 300_000))
     assert field.refused == 1
     field.close()
+
+
+def test_a_live_line_that_is_lost_and_comes_back_leaves_two_lines_for_the_engineer(tmp_path: Path) -> None:
+    port = free_port()
+    with capture_logs() as lines:
+
+        def seen(event: str) -> bool:
+            since = elapsed_s()
+            while elapsed_s() - since < 30 and not any(line["event"] == event for line in lines):
+                city.receive(wait_s=0.2)
+            return any(line["event"] == event for line in lines)
+
+        with mosquitto(tmp_path, port=port) as url:
+            city = MqttCityBus(url, live())
+        assert seen("broker_lost")
+        with mosquitto(tmp_path, port=port):
+            assert seen("broker_back")
+            city.close()
+    assert [(line["event"], line["log_level"], line["broker"]) for line in lines] == [
+        ("broker_lost", "warning", f"mqtt://127.0.0.1:{port}"),
+        ("broker_back", "info", f"mqtt://127.0.0.1:{port}"),
+    ]
 
 
 def test_a_broker_that_is_not_there_is_named_with_a_remedy() -> None:
