@@ -8,6 +8,7 @@ import subprocess
 import tomllib
 from collections.abc import Iterator
 from importlib import import_module
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,14 +20,36 @@ DRAWERS = {"util", "utils", "helper", "helpers", "common", "misc", "base", "mana
 
 #: One third-party library, one room (house rule 3).
 ONLY_IN = {
-    "paho": ("datahub/transport/mqtt.py", "scenarios/bench/"),
+    "paho": ("datahub/transport/mqtt.py",),
     "iotcore": ("datahub/transport/broker.py",),
-    "duckdb": ("datahub/store/", "datahub/queries.py"),
-    "wntr": ("sensors/world/",),
+    "duckdb": ("datahub/store/observations.py",),
+    "sqlmodel": (
+        "datahub/store/",
+        "datahub/queries.py",
+        "datahub/commands.py",
+        "datahub/hub.py",
+        "datahub/devices/",
+        "datahub/ingest/recovery.py",
+        "brain/records.py",
+    ),
+    "sqlalchemy": ("datahub/store/", "datahub/devices/", "brain/records.py"),
+    "fastapi": (
+        "datahub/api/",
+        "brain/console/site.py",
+        "scenarios/exchange.py",
+        "scenarios/live/city_process.py",
+        "scenarios/live/serving.py",
+    ),
+    "uvicorn": ("scenarios/live/serving.py",),
+    "prometheus_client": ("datahub/api/metrics.py",),
+    "httpx": ("datahub/connector.py", "datahub/connectors/", "brain/dispatch/desk.py", "scenarios/exchange.py"),
+    "typer": ("scenarios/cli.py", "scenarios/run.py", "scenarios/live/"),
+    "structlog": ("datahub/transport/mqtt.py", "scenarios/live/logs.py"),
+    "wntr": ("sensors/world/hydraulics.py",),
     "simpy": ("sensors/", "scenarios/"),
-    "nicegui": ("brain/console/",),
+    "nicegui": ("brain/console/site.py",),
     "shapely": ("scenarios/survey/", "datahub/contract/grid.py"),
-    "matplotlib": ("scenarios/report/",),
+    "matplotlib": ("scenarios/report/figures.py",),
 }
 
 
@@ -42,6 +65,13 @@ def _imports(tree: ast.AST) -> Iterator[str]:
             yield node.module
 
 
+@cache
+def _roots(path: Path) -> frozenset[str]:
+    """First names of all that a module imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return frozenset(name.split(".")[0] for name in _imports(tree))
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=_name)
 def test_a_room_is_small_named_for_what_it_holds_and_keeps_its_libraries(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
@@ -52,8 +82,14 @@ def test_a_room_is_small_named_for_what_it_holds_and_keeps_its_libraries(path: P
     if path.name == "__init__.py":
         assert len(tree.body) == 1, "an __init__ holds one docstring"
     for library, rooms in ONLY_IN.items():
-        if any(name.split(".")[0] == library for name in _imports(tree)):
+        if library in _roots(path):
             assert _name(path).startswith(rooms), f"{library} belongs to {', '.join(rooms)}"
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_every_room_that_a_library_is_allowed_in_uses_it(library: str) -> None:
+    used = {_name(path) for path in SOURCES if library in _roots(path)}
+    assert [room for room in ONLY_IN[library] if not any(name.startswith(room) for name in used)] == []
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=_name)
