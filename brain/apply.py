@@ -1,4 +1,8 @@
-"""What each message changes in the brain's memory; nothing else changes it but the desk's own bookkeeping."""
+"""What each message says of stages, facts, orders and warnings, written into the brain's memory.
+
+Every stage of a matter changes here or in the life that it calls, so that a transcript tells how matters stood. What
+no message carries is written by the reaction that works it out (see ``brain.state``).
+"""
 
 from __future__ import annotations
 

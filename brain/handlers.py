@@ -6,7 +6,8 @@
                                                           then the desk hands in what was ordered
 
 A reaction is for one message; a rule looks at how all open matters stand. Each is a function that takes the office
-and gives messages back; ``brain.apply`` changes the memory before anyone reacts.
+and gives messages back. ``brain.apply`` writes what a message says into the memory before anyone reacts; working
+knowledge that is in no message is written by the reaction that finds it (``brain.state`` says which).
 """
 
 from __future__ import annotations

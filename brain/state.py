@@ -1,7 +1,15 @@
 """What the brain remembers of its open matters: incidents, plan steps, tasks, commands, warnings, cases, crews.
 
-Messages (``brain.model``) say what happened; these hold how things stand because of it. Every change is made by
-``brain.apply`` from a message, or by the desk's own bookkeeping, and is kept by ``brain.records``.
+Messages (``brain.model``) say what happened; these hold how things stand because of it, and ``brain.records`` keeps
+them. Stages, facts, deadlines and results are changed by ``brain.apply`` from a message, and by nothing else but a
+plan's repetition (``following.begin_anew``). The rest is working knowledge that follows from a message and is in none,
+because the transcript would only say it twice; whoever works it out writes it, and calls ``Memory.keep``:
+
+* ``brain.following``: the plan that would answer, pipe and place, what must be closed, how valves stand;
+* ``brain.telling``: how many were warned where; ``brain.seats``: that a commander has fixed the level;
+* ``brain.sending``: when a crew should be there, who had a task before, who owes an answer;
+* ``brain.casework``: a case that begins; ``brain.app``: the crews that departments declare;
+* ``brain.dispatch.desk`` and ``brain.app``: lines, crews' positions, what departments know of withdrawn tasks.
 """
 
 from __future__ import annotations

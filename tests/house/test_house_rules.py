@@ -170,3 +170,9 @@ def _leads_somewhere(dotted: str) -> bool:
 )
 def test_a_name_is_a_module_or_what_stands_in_one(dotted: str, known: bool) -> None:
     assert _leads_somewhere(dotted) == known
+
+
+def test_the_map_of_the_brain_shows_every_root_module() -> None:
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^  (\w+\.py)  +\S", text, re.M)
+    assert sorted(shown) == sorted(path.name for path in (ROOT / "brain").glob("*.py") if path.name != "__init__.py")
