@@ -10,7 +10,7 @@ import msgspec
 from datahub.contract.messages import Alarm
 from datahub.contract.topics import Topics
 from datahub.transport.address import Address
-from datahub.transport.mqtt import Connection
+from datahub.transport.connection import Connection
 
 
 @contextmanager

@@ -7,8 +7,8 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Iterator
-from importlib import import_module
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ DRAWERS = {"util", "utils", "helper", "helpers", "common", "misc", "base", "mana
 
 #: One third-party library, one room (house rule 3).
 ONLY_IN = {
-    "paho": ("datahub/transport/mqtt.py",),
+    "paho": ("datahub/transport/connection.py",),
     "iotcore": ("datahub/transport/broker.py",),
     "duckdb": ("datahub/store/observations.py",),
     "sqlmodel": (
@@ -44,7 +44,7 @@ ONLY_IN = {
     "prometheus_client": ("datahub/api/metrics.py",),
     "httpx": ("datahub/connector.py", "datahub/connectors/", "brain/dispatch/desk.py", "scenarios/exchange.py"),
     "typer": ("scenarios/cli.py", "scenarios/run.py", "scenarios/live/"),
-    "structlog": ("datahub/transport/mqtt.py", "scenarios/live/logs.py"),
+    "structlog": ("datahub/transport/connection.py", "scenarios/live/logs.py"),
     "wntr": ("sensors/world/hydraulics.py",),
     "simpy": ("sensors/", "scenarios/"),
     "nicegui": ("brain/console/site.py",),
