@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -141,3 +141,29 @@ def test_other_threads_may_read_while_the_hub_works(tmp_path: object) -> None:
     assert found[-1] == 60
     assert found == sorted(found)
     town.hub.close()
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda queries: queries.kinds(),
+        lambda queries: queries.properties(),
+        lambda queries: queries.describe(101, "volume_m3"),
+        lambda queries: queries.new("volume_m3"),
+        lambda queries: queries.raw(101, "volume_m3", start=T0, end=T0 + HOUR),
+        lambda queries: queries.ledger(),
+        lambda queries: queries.shadow(101),
+        lambda queries: queries.stage(101),
+    ],
+    ids=["kinds", "properties", "describe", "new", "raw", "ledger", "shadow", "stage"],
+)
+def test_a_reader_waits_while_the_hub_writes(town: Town, read: Callable[[Queries], object]) -> None:
+    answers: list[object] = []
+    reader = threading.Thread(target=lambda: answers.append(read(town.hub.queries)))
+    with town.hub.store.lock:
+        reader.start()
+        reader.join(timeout=0.05)
+        assert reader.is_alive()
+        assert answers == []
+    reader.join(timeout=30)
+    assert len(answers) == 1
