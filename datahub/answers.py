@@ -81,6 +81,7 @@ class Health(msgspec.Struct, frozen=True):
 
     ``waiting``: readings that no tick has seen; ``unwritten``: those and packs that are evaluated and not in the column
     store yet. Both are durable in the journal.
+    ``claims_refused``: births since the start for devices for which another node speaks.
     """
 
     now: int | None
@@ -92,6 +93,8 @@ class Health(msgspec.Struct, frozen=True):
     waiting: int
     unwritten: int
     open_alarms: int
+    quarantined_nodes: int
+    claims_refused: int
 
 
 class Rejected(msgspec.Struct, frozen=True):

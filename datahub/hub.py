@@ -21,7 +21,9 @@ from datahub.contract.codes import Reason
 from datahub.contract.messages import Ack, Alarm, BirthBatch, Death, Desired, Marker, Rebirth, Reported
 from datahub.contract.topics import Topics
 from datahub.contract.wire import join_births
-from datahub.devices.alarms import Alarms
+from datahub.devices import guard as limits
+from datahub.devices.alarms import Alarms, keep_alarms
+from datahub.devices.guard import Guard
 from datahub.devices.health import Listening
 from datahub.devices.lifecycle import Lifecycle
 from datahub.devices.register import save_births
@@ -31,14 +33,14 @@ from datahub.events import AlarmClosed, AlarmOpened, DevicesBorn, HubEvent
 from datahub.ingest.decode import Refused, Sorted, sort
 from datahub.ingest.entry import to_bytes
 from datahub.ingest.memory import Memory
-from datahub.ingest.pipeline import take
+from datahub.ingest.pipeline import DETAIL_ROWS, Taken, take
 from datahub.ingest.recovery import resume
 from datahub.ingest.thresholds import Threshold, Watch, load
 from datahub.queries import Queries
 from datahub.store.journal import Journal
 from datahub.store.observations import Observations, Progress
 from datahub.store.session import Store
-from datahub.store.tables import DeathRow, InboxRow
+from datahub.store.tables import AuditRow, DeathRow, InboxRow
 from datahub.transport.bus import CityBus
 
 WRITE_ROWS: Final = 500_000
@@ -101,10 +103,13 @@ class Hub:
         self.now = found.t if found.t is not None else start
         self.ledger = found.ledger
         self._alarms = Alarms(Watch(load() if thresholds is None else thresholds))
-        self._version = -1
+        self._version, self.claims_refused = -1, 0
         self.shadows = Shadows(self.store)
         self.lifecycle = Lifecycle(self.store, registry=self.registry)
         self.commands = Commands(self.store, registry=self.registry, shadows=self.shadows, send=bus.send)
+        self.guard = Guard(self.registry.nodes, limits.load())
+        with self.store.session() as session:
+            self.guard.restore(session)
         self._asked: set[int] = set()
         self._listening = Listening(found.t)
         if self.observations.pack_rows() > COMPACT_ABOVE + 2 * len(self.registry.nodes):
@@ -152,6 +157,7 @@ class Hub:
                     connection, body=body, rejected=taken.rejected, inbox=[_write(note) for note in notes]
                 )
         self._notes += notes
+        self._reckon(found, births, notes, taken)
         if body is not None:
             self.memory.add(taken.entry, taken.places)
             self.ledger.add(taken.entry.tally)
@@ -164,15 +170,30 @@ class Hub:
         if births:
             self._remind(births)
 
+    def _reckon(self, found: Sorted, births: Sequence[BirthBatch], notes: Sequence[Note], taken: Taken) -> None:
+        """Count on each node what it sent anew: readings, births and other messages, and what could not be read."""
+        packs = taken.entry.packs
+        if len(packs):
+            self.guard.spend(packs.node, packs.count)
+        for batch in births:
+            self.guard.spend(batch.node, np.ones(len(batch), np.int64))
+        said = [note.node for note in notes if not isinstance(note, DevicesBorn)]
+        if said:
+            self.guard.spend(np.array(said, np.int64), np.ones(len(said), np.int64))
+        for one in found.refused:
+            if one.node and one.reason is not Reason.QUARANTINED:
+                self.guard.blame(one.node)
+
     def _allowed(self, found: Sorted) -> list[Note]:
-        """Reports and acknowledgements of devices by the node that may speak for them; others are refused."""
+        """Deaths, reports and acknowledgements by the node that may speak of them; others are refused."""
         allowed: list[Note] = []
         for note in found.notes:
-            if isinstance(note, Death):
-                allowed.append(note)
-                continue
-            row = self.registry.row(note.device)
-            if row >= 0 and self.registry.node[row] == note.node:
+            if note.node in self.guard.held:
+                detail = f"{type(note).__name__} by a node in quarantine"
+                found.refused.append(Refused(Reason.QUARANTINED, note.node, detail))
+            elif isinstance(note, Death) or (
+                (row := self.registry.row(note.device)) >= 0 and self.registry.node[row] == note.node
+            ):
                 allowed.append(note)
             else:
                 reason = Reason.UNKNOWN_DEVICE if row < 0 else Reason.WRONG_SENDER
@@ -204,10 +225,14 @@ class Hub:
             notes, self._notes = sorted(self._notes, key=_rank), []
             with self.store.transaction() as connection, Session(connection) as session, session.begin():
                 events: list[HubEvent] = [DevicesBorn(t, kind, count) for kind, count in _births(notes)]
-                self._bury(session, [note for note in notes if isinstance(note, Death)])
+                self._bury(session, [note for note in notes if isinstance(note, Death)], t=t)
                 events += self._alarms.cross(session, crossings)
                 nodes = self.registry.nodes
                 fell, rose = self._listening.turn_silent(nodes, t, version=self.registry.version)
+                judged = self.guard.look(session, t=t)
+                keep_alarms(session, judged)
+                events += judged
+                self._audit_claims(session, t=t)
                 events += self._alarms.silence(session, nodes, fell=fell, rose=rose, t=t)
                 events += self.shadows.heard(session, [n for n in notes if isinstance(n, Reported)], t=t)
                 events += self.commands.heard(session, [n for n in notes if isinstance(n, Ack)], t=t)
@@ -227,6 +252,24 @@ class Hub:
                 self.flush()
             return events
 
+    def _audit_claims(self, session: Session, *, t: int) -> None:
+        """Births for devices for which another node speaks were refused: say who tried."""
+        claims, self.registry.claims = self.registry.claims, []
+        self.claims_refused += len(claims)
+        for node, device in claims[:DETAIL_ROWS]:
+            session.add(
+                AuditRow(t=t, who=str(node), action=Reason.CLAIMED, subject=str(device), detail="birth refused")
+            )
+
+    def release(self, node: int, *, by: str) -> None:
+        """Let a node out of quarantine.
+
+        Raises:
+            UsageError: if it is in none.
+        """
+        with self.store.lock, self.store.session() as session:
+            self.guard.release(session, node, t=self.now or 0, by=by)
+
     def _fit(self) -> None:
         """Follow the registry: limits by kind, alarms by slot."""
         if self._version != self.registry.version:
@@ -235,13 +278,13 @@ class Hub:
                 self._alarms.restore(session, self.registry)
             self._version = self.registry.version
 
-    def _bury(self, session: Session, deaths: Sequence[Death]) -> None:
+    def _bury(self, session: Session, deaths: Sequence[Death], *, t: int) -> None:
         nodes = self.registry.nodes
         for death in deaths:
             for node in (death.node, *death.carried):
                 row = nodes.row(node)
                 if row >= 0 and nodes.epoch[row] <= death.epoch:
-                    nodes.dead[row] = True
+                    nodes.dead[row], nodes.died[row] = True, t
                     session.merge(DeathRow(node=node, epoch=death.epoch))
 
     def flush(self) -> None:
@@ -285,6 +328,8 @@ class Hub:
                 waiting=self.memory.waiting,
                 unwritten=self.memory.unwritten,
                 open_alarms=self._alarms.count(),
+                quarantined_nodes=len(self.guard.held),
+                claims_refused=self.claims_refused,
             )
 
     def digest(self) -> str:

@@ -19,12 +19,13 @@ from datahub.contract.errors import UsageError
 from datahub.contract.messages import KindDescriptor, PropertyDescriptor
 from datahub.contract.observations import Floats, Ints
 from datahub.devices.alarms import open_alarms
+from datahub.devices.guard import Limits
 from datahub.devices.registry import STAGES
 from datahub.devices.shadow import Shadow
 from datahub.events import AlarmOpened
 from datahub.ingest.latest import NEVER
 from datahub.ingest.ledger import Tally
-from datahub.store.tables import RejectedRow
+from datahub.store.tables import AuditRow, QuarantineRow, RejectedRow
 
 if TYPE_CHECKING:
     from datahub.hub import Hub
@@ -282,6 +283,22 @@ class Queries:
         with self._hub.store.session() as session:
             rows = session.exec(select(RejectedRow).order_by(col(RejectedRow.id).desc()).limit(limit))
             return [msgspec.convert(row.model_dump(exclude={"id"}), type=Rejected) for row in rows]
+
+    def limits(self) -> Limits:
+        """What the hub bears of one node."""
+        return self._hub.guard.limits
+
+    def quarantine(self, *, limit: int = 100) -> list[QuarantineRow]:
+        """Nodes in quarantine, then those that were, newest first."""
+        with self._hub.store.session() as session:
+            order = (col(QuarantineRow.released) != 0, col(QuarantineRow.id).desc())
+            return list(session.exec(select(QuarantineRow).order_by(*order).limit(limit)))
+
+    def audit(self, *, limit: int = 100, subject: str = "") -> list[AuditRow]:
+        """What was done (to ``subject``), newest first."""
+        with self._hub.store.session() as session:
+            chosen = select(AuditRow).order_by(col(AuditRow.id).desc()).limit(limit)
+            return list(session.exec(chosen.where(AuditRow.subject == subject) if subject else chosen))
 
     def digest(self) -> str:
         """SHA-256 over all readings evaluated so far."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
-import secrets
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from datahub.api.problems import Problem
+from datahub.api.seat import Seat
 from datahub.api.words import CodePath, born
 from datahub.commands import CommandRefused, Commands, CommandStatus
 from datahub.contract.clock import SECOND_MS, to_utc
@@ -62,7 +61,7 @@ class CommandView(BaseModel):
 def router(queries: Queries, commands: Commands, *, token: str) -> APIRouter:
     """Routes that give orders and tell what became of them."""
     routes = APIRouter(tags=["commands"])
-    allowed = Depends(_Seat(token))
+    allowed = Depends(Seat(token))
 
     @routes.post("/devices/{code}/commands", status_code=202, dependencies=[allowed])
     def order(code: CodePath, body: Order, response: Response) -> CommandView:
@@ -99,30 +98,6 @@ def router(queries: Queries, commands: Commands, *, token: str) -> APIRouter:
         return Wished(version=commands.desire(born(queries, code), body.state, _now(queries)))
 
     return routes
-
-
-class _Seat:
-    """Lets a caller pass who is on this machine and bears the token."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token.encode()
-
-    def __call__(self, request: Request) -> None:
-        host = request.client.host if request.client else ""
-        if not _loopback(host):
-            raise Problem(403, f"orders are taken from this machine only, and this came from {host or 'nowhere'}")
-        if not self._token:
-            raise Problem(403, "no token is set, so nobody may give orders; set api_token in the configuration")
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not secrets.compare_digest(given.strip().encode(), self._token):
-            raise Problem(401, "bear the token: Authorization: Bearer <token>", headers={"WWW-Authenticate": "Bearer"})
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _now(queries: Queries) -> int:

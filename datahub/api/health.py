@@ -21,6 +21,8 @@ class HealthView(BaseModel):
     waiting: int
     unwritten: int
     open_alarms: int
+    quarantined_nodes: int
+    claims_refused: int
 
 
 class AlarmView(BaseModel):
@@ -53,6 +55,8 @@ def router(queries: Queries) -> APIRouter:
             waiting=found.waiting,
             unwritten=found.unwritten,
             open_alarms=found.open_alarms,
+            quarantined_nodes=found.quarantined_nodes,
+            claims_refused=found.claims_refused,
         )
 
     @routes.get("/alarms")

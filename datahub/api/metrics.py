@@ -75,6 +75,7 @@ class _Figures(Collector):
             ("citybrain_nodes", "Nodes known.", health.nodes),
             ("citybrain_nodes_silent", "Nodes that have not spoken for too long.", health.silent_nodes),
             ("citybrain_nodes_dead", "Nodes whose death was told.", health.dead_nodes),
+            ("citybrain_nodes_quarantined", "Nodes of which nothing is taken.", health.quarantined_nodes),
             ("citybrain_readings_waiting", "Readings that no tick has seen.", health.waiting),
             ("citybrain_rows_unwritten", "Rows in the journal only.", health.unwritten),
             ("citybrain_alarms_open", "Alarms that are open.", health.open_alarms),

@@ -28,6 +28,8 @@ class Reason(StrEnum):
     WRONG_SENDER = "wrong_sender"
     FAR_FUTURE = "far_future"
     SCHEMA = "schema"
+    QUARANTINED = "quarantined"
+    CLAIMED = "claimed"
 
 
 class AckStatus(StrEnum):

@@ -59,7 +59,7 @@ class Alarms:
                 )
             else:
                 said.append(AlarmClosed(one.t, self.watch.open.pop(one.slot), limit.name, one.device))
-        _keep(session, said)
+        keep_alarms(session, said)
         return said
 
     def silence(
@@ -79,7 +79,7 @@ class Alarms:
             closed = self.silent.pop(node, None)
             if closed is not None:
                 said.append(AlarmClosed(t, closed, SILENT, node))
-        _keep(session, said)
+        keep_alarms(session, said)
         return said
 
 
@@ -89,7 +89,7 @@ def open_alarms(session: Session) -> list[AlarmOpened]:
     return [AlarmOpened(r.raised, r.id, r.kind, r.device, r.property, r.value, r.limit, r.fault) for r in rows]
 
 
-def _keep(session: Session, said: Sequence[AlarmOpened | AlarmClosed]) -> None:
+def keep_alarms(session: Session, said: Sequence[AlarmOpened | AlarmClosed]) -> None:
     """Make alarms durable, many at once: a power cut may silence a thousand nodes in one tick."""
     opened = [
         {

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from datahub.contract.observations import Ints
+from datahub.contract.observations import Floats, Ints
+
+_COLUMNS = (
+    *("epoch", "next", "heard", "tolerated_ms", "gap", "silent"),
+    *("dead", "died", "rate", "allowance", "allowed_at", "quarantined"),
+)
 
 
 class Nodes:
@@ -19,7 +24,11 @@ class Nodes:
         heard: latest time at which the node said anything, by its own clock [ms].
         tolerated_ms: how long it may say nothing before it counts as silent [ms]; ``FOR_EVER``: speaks on events only.
         silent: no word for longer than tolerated.
-        dead: said farewell, or its last will did.
+        dead: said farewell, or its last will did, and has not been heard since.
+        died: city time at which that was known [ms].
+        rate: readings that the kinds behind it promise [1/s].
+        allowance, allowed_at: what it may still send (``Guard``), as of then [ms]; 0: not reckoned yet.
+        quarantined: nothing that it says is taken.
     """
 
     def __init__(self) -> None:
@@ -31,6 +40,11 @@ class Nodes:
         self.gap: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self.silent: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self.dead: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        self.died: Ints = np.zeros(0, np.int64)
+        self.rate: Floats = np.zeros(0)
+        self.allowance: Floats = np.zeros(0)
+        self.allowed_at: Ints = np.zeros(0, np.int64)
+        self.quarantined: NDArray[np.bool_] = np.zeros(0, np.bool_)
 
     def __len__(self) -> int:
         return len(self.node)
@@ -52,7 +66,7 @@ class Nodes:
         once[1:] = merged[1:] != merged[:-1]
         merged = merged[once]
         place = np.searchsorted(merged, former)
-        for name in ("epoch", "next", "heard", "tolerated_ms", "gap", "silent", "dead"):
+        for name in _COLUMNS:
             column = getattr(self, name)
             grown = np.zeros(len(merged), column.dtype)
             grown[place] = column

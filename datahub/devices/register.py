@@ -17,14 +17,16 @@ _CHUNK = 50_000
 _UPSERT = (
     "INSERT INTO hub_device (device, node, epoch, kind, object, lon, lat, stage) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (device) DO UPDATE SET node = excluded.node, epoch = excluded.epoch, kind = excluded.kind, "
-    "object = excluded.object, lon = excluded.lon, lat = excluded.lat WHERE excluded.epoch >= hub_device.epoch"
+    "object = excluded.object, lon = excluded.lon, lat = excluded.lat WHERE excluded.epoch >= hub_device.epoch AND "
+    f"(excluded.node = hub_device.node OR hub_device.stage = {STAGES.index(DeviceState.MAINTENANCE)})"
 )
 
 
 def save_births(connection: Connection, registry: Registry, births: Sequence[BirthBatch]) -> None:
     """Make births durable; the registry has learned their kinds already. Again is harmless.
 
-    A device that is known keeps its stage of working life. Rows go in as plain tuples, 50 000 at a time.
+    A device that is known keeps its stage of working life, and unless it is in maintenance the node that speaks for it.
+    Rows go in as plain tuples, 50 000 at a time.
     """
     active = STAGES.index(DeviceState.ACTIVE)
     save_kinds(connection, registry)

@@ -6,7 +6,7 @@ device lie side by side, so that the latest value of everything is one dense arr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ from datahub.ingest.windows import Windows
 STAGES: tuple[DeviceState, ...] = tuple(DeviceState)
 """Stage of working life by the number that stands for it in the columns."""
 
-_ACTIVE = STAGES.index(DeviceState.ACTIVE)
+_ACTIVE, _MAINTENANCE = STAGES.index(DeviceState.ACTIVE), STAGES.index(DeviceState.MAINTENANCE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,6 +113,11 @@ class Kinds:
         return found
 
 
+def _promised(kind: KindDescriptor) -> float:
+    """Readings a second that one device of a kind promises [1/s]; what speaks on events only promises none."""
+    return sum(1.0 / one.period_s for one in kind.properties if one.period_s > 0)
+
+
 class Registry:
     """All devices, in columns of length n, sorted by code.
 
@@ -123,6 +128,7 @@ class Registry:
         stage: number of its stage of working life (``STAGES``).
         slot: its first slot.
         version: grows whenever rows or slots move.
+        claims: births that were refused, because another node speaks for the device: (node, device).
     """
 
     def __init__(self) -> None:
@@ -139,6 +145,7 @@ class Registry:
         self.slot: Ints = np.zeros(0, np.int64)
         self.slots = 0
         self.version = 0
+        self.claims: list[tuple[int, int]] = []
         self._waiting: list[BirthBatch] = []
 
     def __len__(self) -> int:
@@ -162,6 +169,9 @@ class Registry:
         self._admit_devices([batch for batch in map(self._current, waiting) if len(batch)])
         width = self.kinds.width[self.kind]
         ends = np.cumsum(width)
+        promised = np.array([_promised(kind) for kind in self.kinds.kinds])[self.kind]
+        rate = np.bincount(self.nodes.rows(self.node), promised, len(self.nodes))
+        self.nodes.rate = rate.astype(np.float64)
         self.slot, self.slots = ends - width, int(ends[-1]) if len(ends) else 0
         self.version += 1
         return True
@@ -206,6 +216,7 @@ class Registry:
             "stage": np.concatenate([self.stage, *(np.full(len(batch), _ACTIVE, np.uint8) for batch in births)]),
         }
         order = np.argsort(parts["device"], kind="stable")
+        order = order[self._rightful(parts, order)]
         device = parts["device"][order]
         last = np.ones(len(device), np.bool_)
         last[:-1] = device[1:] != device[:-1]
@@ -214,6 +225,19 @@ class Registry:
         for name, column in parts.items():
             setattr(self, name, column[keep])
         self._keep_stages(device, order=order, former=former)
+
+    def _rightful(self, parts: Mapping[str, NDArray[np.generic]], order: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Which births (in ``order``: by device, then as they came) are by the node that speaks for the device.
+
+        Whoever was first does; another node takes over only a device that is in maintenance. Others are noted.
+        """
+        device, node, stage = (np.asarray(parts[name])[order] for name in ("device", "node", "stage"))
+        begins = np.ones(len(device), np.bool_)
+        begins[1:] = device[1:] != device[:-1]
+        first = np.flatnonzero(begins)[np.cumsum(begins) - 1]
+        fine: NDArray[np.bool_] = (node == node[first]) | (stage[first] == _MAINTENANCE)
+        self.claims += [(int(node[i]), int(device[i])) for i in np.flatnonzero(~fine).tolist()]
+        return fine
 
     def _keep_stages(self, device: Ints, *, order: Ints, former: NDArray[np.uint8]) -> None:
         """A device that is born again stays in maintenance or retired; only a person moves it."""

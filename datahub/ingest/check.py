@@ -16,7 +16,13 @@ from datahub.devices.registry import Registry
 FAR_FUTURE_MS: Final = DAY_MS
 """A phenomenon_time ahead of city time by more than this is no clock skew but nonsense (ours; unverified)."""
 
-REASONS: Final = (Reason.UNKNOWN_DEVICE, Reason.WRONG_SENDER, Reason.UNKNOWN_PROPERTY, Reason.FAR_FUTURE)
+REASONS: Final = (
+    Reason.UNKNOWN_DEVICE,
+    Reason.WRONG_SENDER,
+    Reason.UNKNOWN_PROPERTY,
+    Reason.FAR_FUTURE,
+    Reason.QUARANTINED,
+)
 """Why a reading of a known node is refused, the first that applies."""
 
 
@@ -47,9 +53,13 @@ def check(
     number: NDArray[np.int16],
     phenomenon_time: Ints,
     value: Floats,
+    quarantined: NDArray[np.bool_] | None,
     now: int | None,
 ) -> Checked:
-    """Look at readings of known nodes (columns of length n); ``now`` is city time [ms], None while unknown."""
+    """Look at readings of known nodes (columns of length n).
+
+    ``quarantined``: whose node is in quarantine (None: nobody's); ``now`` is city time [ms], None while unknown.
+    """
     found = registry.locate(device, number)
     fault = np.zeros(len(device), np.uint8)
     if now is not None and len(device) and int(phenomenon_time.max()) > now + FAR_FUTURE_MS:
@@ -62,6 +72,8 @@ def check(
         fault[wrong] = 2
     if unknown.any():
         fault[found.row < 0] = 1
+    if quarantined is not None:
+        fault[quarantined] = 5
     quality = np.zeros(len(device), np.uint8)
     kinds = registry.kinds
     if len(kinds.low):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from datahub.contract.codes import Reason
 from datahub.contract.messages import Watermarks, no_watermarks
 from datahub.contract.observations import Floats, Ints, ObservationBatch, concatenate
+from datahub.devices.nodes import Nodes
 from datahub.devices.registry import Registry
 from datahub.ingest.check import FAR_FUTURE_MS, REASONS, Checked, check
 from datahub.ingest.decode import Refused
@@ -63,9 +64,10 @@ def take(
     fresh = registry.windows.accept(row, epoch=batch.epoch, first=batch.first, count=batch.counts)
     latest = np.int64(_SAFE if now is None else now + FAR_FUTURE_MS)  # a mad clock must not excuse silence for ever
     np.maximum.at(registry.nodes.heard, row, np.minimum(batch.result_time, latest))
+    _revive(registry.nodes, row, batch)
     rows = _only_fresh(batch, _rows(registry, batch), fresh=fresh)
     tally.duplicate = len(batch) - len(rows.device)
-    node = batch.node[rows.pack]
+    node, shut = batch.node[rows.pack], registry.nodes.quarantined[row]
     checked = check(
         registry,
         node=node,
@@ -73,12 +75,21 @@ def take(
         number=rows.number,
         phenomenon_time=rows.phenomenon_time,
         value=rows.value,
+        quarantined=shut[rows.pack] if shut.any() else None,
         now=now,
     )
     readings, places = _keep(registry, rows, checked, tally=tally)
     details += _refuse(registry, rows, node, fault=checked.fault, now=now, tally=tally)
     entry = Entry(arrived, readings, _delivered(batch, fresh), tally)
     return Taken(entry, places, _marks(registry, row, batch.epoch), unborn, details)
+
+
+def _revive(nodes: Nodes, row: Ints, batch: ObservationBatch) -> None:
+    """Whoever measured after the news of its death is alive: a death can be told wrongly, or by another."""
+    risen = nodes.dead[row]
+    if risen.any():
+        risen &= (batch.result_time > nodes.died[row]) & (batch.epoch == nodes.epoch[row])
+        nodes.dead[row[risen]] = False
 
 
 def _attribute(

@@ -47,10 +47,17 @@ def _hub_tables() -> tuple[str, ...]:
     return tuple(str(row.__tablename__) for row in rows if row.__module__ == tables.__name__)
 
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Version of the hub's tables (``tables.py``)."""
 
-HUB: Final = Schema(row="hub_schema", tables=_hub_tables(), version=VERSION, steps={})
+
+def _with_quarantine(connection: Connection) -> None:
+    """Version 2 knows quarantine and an audit trail."""
+    made = [SQLModel.metadata.tables[name] for name in ("hub_quarantine", "hub_audit")]
+    SQLModel.metadata.create_all(connection, tables=made)
+
+
+HUB: Final = Schema(row="hub_schema", tables=_hub_tables(), version=VERSION, steps={1: _with_quarantine})
 
 
 def bring_up(engine: Engine, schema: Schema, *, place: str, city: str | None = None) -> None:

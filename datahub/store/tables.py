@@ -153,3 +153,29 @@ class DeathRow(SQLModel, table=True):
     __tablename__ = "hub_death"
     node: int = Field(sa_column=_big(key=True))
     epoch: int = Field(sa_column=_big())
+
+
+class QuarantineRow(SQLModel, table=True):
+    """A node that was taken for mad, and since when; in quarantine while ``released`` is 0."""
+
+    __tablename__ = "hub_quarantine"
+    id: int | None = Field(default=None, primary_key=True)
+    node: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+    alarm: str
+    why: str
+    detail: str
+    since: int = Field(sa_column=_big())
+    released: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, index=True))
+    by: str = ""
+
+
+class AuditRow(SQLModel, table=True):
+    """Something that was done to a device, a node or a right, by whom and when; never changed, never deleted."""
+
+    __tablename__ = "hub_audit"
+    id: int | None = Field(default=None, primary_key=True)
+    t: int = Field(sa_column=_big())
+    who: str
+    action: str = Field(index=True)
+    subject: str = Field(index=True)
+    detail: str

@@ -74,7 +74,8 @@ def _site(platform: Platform, settings: Settings, city: City) -> FastAPI:
     """Everything that the platform serves: the API and the operations centre."""
     site = FastAPI(title="citybrain", docs_url=None, redoc_url=None)
     hub = platform.hub
-    attach(site, hub.queries, hub.commands, token=settings.api_token.get_secret_value(), prefix="/api")
+    token = settings.api_token.get_secret_value()
+    attach(site, hub.queries, hub.commands, release=hub.release, token=token, prefix="/api")
     seats = open_door(settings.data, given={"operator": settings.seat_password.get_secret_value()})
     for seat, password in seats.fresh.items():
         sys.stderr.write(f"operations centre: seat '{seat}' has the password {password} (shown only this once)\n")

@@ -85,29 +85,29 @@ def test_an_older_database_is_brought_up_step_by_step(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'old.sqlite'}")
     bring_up(engine, HUB, city="harbour", place="old.sqlite")
     steps = {
-        1: lambda connection: connection.execute(text("ALTER TABLE hub_tick ADD COLUMN mood TEXT")),
-        2: lambda connection: connection.execute(text("UPDATE hub_tick SET mood = 'calm'")),
+        HUB.version: lambda connection: connection.execute(text("ALTER TABLE hub_tick ADD COLUMN mood TEXT")),
+        HUB.version + 1: lambda connection: connection.execute(text("UPDATE hub_tick SET mood = 'calm'")),
     }
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO hub_tick (id, t, journal, digest) VALUES (1, 2, 3, x'00')"))
-    bring_up(engine, replace(HUB, version=3, steps=steps), city="harbour", place="old.sqlite")
+    bring_up(engine, replace(HUB, version=HUB.version + 2, steps=steps), city="harbour", place="old.sqlite")
     with engine.connect() as connection:
         assert connection.execute(text("SELECT mood FROM hub_tick")).scalar_one() == "calm"
-        assert connection.execute(text("SELECT version FROM hub_schema")).scalar_one() == 3
+        assert connection.execute(text("SELECT version FROM hub_schema")).scalar_one() == HUB.version + 2
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'old.sqlite'}")
     bring_up(engine, HUB, city="harbour", place="old.sqlite")
-    steps = {1: lambda connection: connection.execute(text("UPDATE no_such_table SET a = 1"))}
+    steps = {HUB.version: lambda connection: connection.execute(text("UPDATE no_such_table SET a = 1"))}
     with pytest.raises(StoreRefused, match="no such table"):
-        bring_up(engine, replace(HUB, version=2, steps=steps), city="harbour", place="old.sqlite")
+        bring_up(engine, replace(HUB, version=HUB.version + 1, steps=steps), city="harbour", place="old.sqlite")
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT version FROM hub_schema")).scalar_one() == 1
+        assert connection.execute(text("SELECT version FROM hub_schema")).scalar_one() == HUB.version
 
 
 def test_an_old_database_without_a_way_up_is_refused(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'old.sqlite'}")
     bring_up(engine, HUB, city="harbour", place="old.sqlite")
-    with pytest.raises(StoreRefused, match="no migration from 1"):
-        bring_up(engine, replace(HUB, version=2, steps={}), city="harbour", place="old.sqlite")
+    with pytest.raises(StoreRefused, match=f"no migration from {HUB.version}"):
+        bring_up(engine, replace(HUB, version=HUB.version + 1, steps={}), city="harbour", place="old.sqlite")
