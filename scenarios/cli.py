@@ -129,6 +129,24 @@ def bench(
 
 
 @app.command()
+def broker(
+    folder: Annotated[Path, typer.Argument(help="Folder for mosquitto's configuration, passwords, rights and keys.")],
+    city: City = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the platform's databases.")] = None,
+    host: Annotated[str, typer.Option(help="Address that the broker listens on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port for names with a secret, TLS.", min=1, max=65535)] = 8883,
+    certificate_port: Annotated[int, typer.Option(help="Port for client certificates.", min=1, max=65535)] = 8884,
+    revoke: Annotated[str, typer.Option(help="End what this name has.")] = "",
+) -> None:
+    """Write the files with which mosquitto lets every node say and hear what is its own, and nothing else."""
+    from scenarios.live.broker_setup import set_up
+
+    typer.echo(
+        set_up(folder, city=city, data=data, host=host, port=port, certificate_port=certificate_port, revoke=revoke)
+    )
+
+
+@app.command()
 def demo(
     city: City = None,
     port: Annotated[int | None, typer.Option(help="Port of the operations centre.")] = None,

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from datahub.contract.codes import DeviceState
 from datahub.contract.messages import BirthBatch, KindDescriptor
 from datahub.devices.registry import STAGES, Registry
+from datahub.store.session import Store
 
 _CHUNK = 50_000
 
@@ -90,3 +91,9 @@ def _learn(registry: Registry, kind: KindDescriptor, rows: Iterable[Sequence[flo
             lat=np.array(lat, np.float64),
         )
     )
+
+
+def node_codes(store: Store) -> list[int]:
+    """Codes of all nodes that were ever born, ascending."""
+    with store.transaction() as connection:
+        return [int(row[0]) for row in connection.execute(text("SELECT DISTINCT node FROM hub_device ORDER BY node"))]

@@ -51,13 +51,13 @@ VERSION: Final = 2
 """Version of the hub's tables (``tables.py``)."""
 
 
-def _with_quarantine(connection: Connection) -> None:
-    """Version 2 knows quarantine and an audit trail."""
-    made = [SQLModel.metadata.tables[name] for name in ("hub_quarantine", "hub_audit")]
+def _with_protection(connection: Connection) -> None:
+    """Version 2 knows quarantine, credentials and an audit trail."""
+    made = [SQLModel.metadata.tables[name] for name in ("hub_quarantine", "hub_audit", "hub_credential")]
     SQLModel.metadata.create_all(connection, tables=made)
 
 
-HUB: Final = Schema(row="hub_schema", tables=_hub_tables(), version=VERSION, steps={1: _with_quarantine})
+HUB: Final = Schema(row="hub_schema", tables=_hub_tables(), version=VERSION, steps={1: _with_protection})
 
 
 def bring_up(engine: Engine, schema: Schema, *, place: str, city: str | None = None) -> None:

@@ -179,3 +179,21 @@ class AuditRow(SQLModel, table=True):
     action: str = Field(index=True)
     subject: str = Field(index=True)
     detail: str
+
+
+class CredentialRow(SQLModel, table=True):
+    """What proves a name on the wire; in force while ``revoked`` is 0 and ``expires`` (0: never) lies ahead.
+
+    ``proof``: a hashed secret as mosquitto reads it, or ``x509:`` and the serial number of a certificate in
+    hexadecimal digits. ``carries``: codes of the nodes a carrier speaks for, with blanks between.
+    """
+
+    __tablename__ = "hub_credential"
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(index=True)
+    role: str
+    proof: str
+    carries: str
+    issued: int = Field(sa_column=_big())
+    expires: int = Field(default=0, sa_column=_big())
+    revoked: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, index=True))

@@ -69,6 +69,8 @@ class Connection:
         client.reconnect_delay_set(1, 15)
         if address.user:
             client.username_pw_set(address.user, address.password)
+        if address.tls:
+            _wrap(client, address)
         if will is not None:
             client.will_set(will.topic, will.payload, qos=will.qos)
         client.on_connect, client.on_subscribe, client.on_disconnect = self._connected, self._subscribed, self._gone
@@ -167,6 +169,19 @@ class Connection:
             self._room(1)
         self.client.disconnect()
         self.client.loop_stop()
+
+
+def _wrap(client: paho.Client, address: Address) -> None:
+    """Speak over TLS, and believe only who the named authority vouches for.
+
+    Raises:
+        OutsideError: if a file cannot be read.
+    """
+    try:
+        client.tls_set(ca_certs=address.ca, certfile=address.certificate, keyfile=address.key)
+    except (OSError, ValueError) as error:
+        files = ", ".join(name for name in (address.ca, address.certificate, address.key) if name)
+        raise OutsideError(f"the certificates for {address} cannot be read ({error}); look at {files}") from error
 
 
 def _send_small_packets_at_once(_client: paho.Client, _data: object, connected: object) -> None:
