@@ -276,6 +276,7 @@ class Hub:
             self._alarms.watch.lay_out(self.registry.kinds)
             with self.store.session() as session:
                 self._alarms.restore(session, self.registry)
+                self.lifecycle.welcome(session, t=self.now or 0)
             self._version = self.registry.version
 
     def _bury(self, session: Session, deaths: Sequence[Death], *, t: int) -> None:

@@ -6,41 +6,41 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 
+from datahub.api import assets as register
 from datahub.api import commands as orders
 from datahub.api import devices, health, ledger, metrics, observations, problems, protection
-from datahub.api.protection import Release
-from datahub.commands import Commands
-from datahub.queries import Queries
+from datahub.devices.assets import Assets
+from datahub.hub import Hub
 
 
-def app(queries: Queries, commands: Commands, *, release: Release, token: str = "") -> FastAPI:
-    """The whole API.
+def app(hub: Hub, *, assets: Assets | None = None, token: str = "") -> FastAPI:
+    """The whole API of a hub.
 
     Args:
-        queries: what the hub knows.
-        commands: the way down to the devices.
-        release: lets a node out of quarantine.
-        token: what a caller must bear to order anything; empty lets nobody.
+        assets: the asset register, where the hub has a city.
+        token: what a caller must bear to change anything; empty lets nobody.
     """
     api = FastAPI(title="citybrain hub", version=_version(), docs_url=None, redoc_url=None)
-    attach(api, queries, commands, release=release, token=token)
+    attach(api, hub, assets=assets, token=token)
     return api
 
 
-def attach(
-    api: FastAPI, queries: Queries, commands: Commands, *, release: Release, token: str = "", prefix: str = ""
-) -> None:
+def attach(api: FastAPI, hub: Hub, *, assets: Assets | None = None, token: str = "", prefix: str = "") -> None:
     """Add the API's routes below ``prefix``, and its way of telling problems, to an application."""
+    queries = hub.queries
     problems.install(api, prefix=prefix)
-    for router in (
+    routers = [
         devices.router(queries),
         observations.router(queries),
-        orders.router(queries, commands, token=token),
+        orders.router(queries, hub.commands, token=token),
         ledger.router(queries),
         health.router(queries),
-        protection.router(queries, release=release, token=token),
+        protection.router(queries, release=hub.release, token=token),
         metrics.router(queries),
-    ):
+    ]
+    if assets is not None:
+        routers.append(register.router(queries, assets, token=token))
+    for router in routers:
         api.include_router(router, prefix=prefix)
 
 

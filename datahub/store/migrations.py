@@ -52,8 +52,9 @@ VERSION: Final = 2
 
 
 def _with_protection(connection: Connection) -> None:
-    """Version 2 knows quarantine, credentials and an audit trail."""
-    made = [SQLModel.metadata.tables[name] for name in ("hub_quarantine", "hub_audit", "hub_credential")]
+    """Version 2 knows quarantine, credentials, an audit trail, and assets that are not born yet."""
+    names = ("hub_quarantine", "hub_audit", "hub_credential", "hub_asset")
+    made = [SQLModel.metadata.tables[name] for name in names]
     SQLModel.metadata.create_all(connection, tables=made)
 
 

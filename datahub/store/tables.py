@@ -197,3 +197,17 @@ class CredentialRow(SQLModel, table=True):
     issued: int = Field(sa_column=_big())
     expires: int = Field(default=0, sa_column=_big())
     revoked: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, index=True))
+
+
+class AssetRow(SQLModel, table=True):
+    """A device or managed object that somebody entered into the register, born or not."""
+
+    __tablename__ = "hub_asset"
+    code: int = Field(sa_column=_big(key=True))
+    sort: str
+    owner: str = Field(index=True)
+    object: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+    lon: float
+    lat: float
+    name: str
+    stage: int

@@ -15,6 +15,7 @@ from datahub.contract.city import City
 from datahub.contract.clock import DAY_MS, elapsed_s, wall_ms
 from datahub.contract.errors import UsageError
 from datahub.contract.topics import Topics
+from datahub.devices.assets import Assets
 from datahub.transport.mqtt import MqttCityBus
 from scenarios.exchange import HttpExchange
 from scenarios.live.logs import Notes
@@ -75,7 +76,8 @@ def _site(platform: Platform, settings: Settings, city: City) -> FastAPI:
     site = FastAPI(title="citybrain", docs_url=None, redoc_url=None)
     hub = platform.hub
     token = settings.api_token.get_secret_value()
-    attach(site, hub.queries, hub.commands, release=hub.release, token=token, prefix="/api")
+    assets = Assets(hub.store, registry=hub.registry, lifecycle=hub.lifecycle, city=city)
+    attach(site, hub, assets=assets, token=token, prefix="/api")
     seats = open_door(settings.data, given={"operator": settings.seat_password.get_secret_value()})
     for seat, password in seats.fresh.items():
         sys.stderr.write(f"operations centre: seat '{seat}' has the password {password} (shown only this once)\n")

@@ -114,7 +114,7 @@ def own() -> Iterator[House]:
 def furnished() -> Iterator[House]:
     bus = LocalBus()
     hub = Hub("harbour", "990100", None, bus.city_end, start=T0)
-    api = app(hub.queries, hub.commands, release=hub.release, token=TOKEN)
+    api = app(hub, token=TOKEN)
     client = httpx.Client(transport=Asgi(api), base_url="http://hub", headers={"Authorization": f"Bearer {TOKEN}"})
     house = House(bus, hub, client)
     bus.field_end.send(births(LOGGER, [1, 2, 3]))
@@ -307,7 +307,7 @@ def test_an_order_that_cannot_be_is_refused(
 
 def test_nobody_orders_without_the_token_or_from_elsewhere_but_all_may_read(house: House) -> None:
     def client(host: str, token: str, **headers: str) -> httpx.Client:
-        api = app(house.hub.queries, house.hub.commands, release=house.hub.release, token=token)
+        api = app(house.hub, token=token)
         return httpx.Client(transport=Asgi(api, host), base_url="http://hub", headers=headers)
 
     bearer = {"Authorization": f"Bearer {TOKEN}"}
@@ -351,7 +351,7 @@ def test_health_and_alarms_answer(house: House) -> None:
 
 def test_the_api_can_stand_within_another_application(house: House) -> None:
     outer = FastAPI()
-    attach(outer, house.hub.queries, house.hub.commands, release=house.hub.release, token=TOKEN, prefix="/api")
+    attach(outer, house.hub, token=TOKEN, prefix="/api")
     client = httpx.Client(transport=Asgi(outer), base_url="http://hub")
     assert client.get("/api/devices/1").json()["kind"] == "pressure_logger"
     problem(client.get("/api/devices/77"), 404)
