@@ -20,16 +20,13 @@ from datahub.hub import Hub
 from datahub.transport.broker import EmbeddedBroker, free_port
 from datahub.transport.mqtt import MqttCityBus
 from scenarios.bench.crowd import T0
+from scenarios.live.pace import BEAT_S
 
 UP_S: Final = 60.0
 """How long a victim may take to come up again [s]."""
 
 INFLIGHT: Final = 100
 """``max_inflight_messages`` of mosquitto: the intake takes up to 90 messages together; its default of 20 halves it."""
-
-
-BEAT_S: Final = 0.1
-"""The hub evaluates what has come so often [s of wall time], as a live city does."""
 
 
 class _Victim:

@@ -19,6 +19,7 @@ from datahub.devices.assets import Assets
 from datahub.transport.mqtt import MqttCityBus
 from scenarios.exchange import HttpExchange
 from scenarios.live.logs import Notes
+from scenarios.live.pace import BEAT_S
 from scenarios.live.serving import Server
 from scenarios.live.stopping import Stop
 from scenarios.platform import Platform, assemble
@@ -26,11 +27,14 @@ from scenarios.settings import Settings
 from scenarios.settings import load as load_settings
 from scenarios.survey.city import load_city
 
-WAIT_S = 0.2
+WAIT_S = 0.05
 """How long the intake waits for the first message [s of wall time]."""
 
 OWN_CLOCK_S = 5.0
 """Devices that speak without a field's marker for so long [s] are real ones: city time is then the wall clock."""
+
+IDLE_S = 1.0
+"""With real devices, where nothing has come, city time goes on so often [s of wall time]."""
 
 REAL_MS = DAY_MS
 """Real devices tell the time to within so much [ms]; a simulated field's may be of any year."""
@@ -103,11 +107,18 @@ def _live(platform: Platform, stop: Stop) -> None:
             if marker.t > last:
                 quantum(marker.t)
                 last, since = marker.t, elapsed_s()
-        elif not heard and elapsed_s() - since > (1.0 if last > wall_ms() - REAL_MS else OWN_CLOCK_S):
+        elif not heard and elapsed_s() - since > _pause_s(platform, last):
             since = elapsed_s()
             if _real(platform):
                 last = wall_ms()
                 quantum(last)
+
+
+def _pause_s(platform: Platform, last: int) -> float:
+    """How long to let pass after the last quantum, at ``last`` [ms], where no field tells the time [s]."""
+    if last <= wall_ms() - REAL_MS:
+        return OWN_CLOCK_S
+    return BEAT_S if platform.hub.memory.waiting else IDLE_S
 
 
 def _real(platform: Platform) -> bool:

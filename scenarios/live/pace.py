@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from datahub.contract.clock import MINUTE_MS, SECOND_MS, elapsed_s
 
+BEAT_S = 0.1
+"""With real devices, what has come in is evaluated so soon [s of wall time]."""
+
 #: One part of the story in which things happen is shown this much slower than one in which crews dig.
 EAGERNESS = 20.0
 
