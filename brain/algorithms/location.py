@@ -71,6 +71,10 @@ class Ranking:
         keep = self.pipe >= 0
         return Ranking(self.pipe[keep], self.weight[keep], self.loss_m3_s[keep], self.misfit[keep])
 
+    def sized(self, loss_m3_s: float) -> Ranking:
+        """The same places, the loss being known otherwise."""
+        return Ranking(self.pipe, self.weight, np.full(len(self), loss_m3_s), self.misfit)
+
     def first(self, count: int) -> Ranking:
         """The ``count`` likeliest."""
         return Ranking(self.pipe[:count], self.weight[:count], self.loss_m3_s[:count], self.misfit[:count])

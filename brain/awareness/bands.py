@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from datahub.contract.clock import DAY_MS, MINUTE_MS, day, of_day, weekday
+from datahub.contract.clock import DAY_MS, day, of_day, weekday
 from datahub.contract.observations import Floats, Ints
 
 MAD_TO_SIGMA = 1.4826
@@ -127,11 +127,13 @@ class Bands:
         level = _nan_median(known[:, reach])
         count = np.isfinite(known[:, reach]).sum(axis=0)
         steps = np.abs(np.diff(known, axis=0)).reshape(-1, len(signal))
-        spread = _nan_median(steps) * MAD_TO_SIGMA / math.sqrt(2) if len(steps) else np.zeros(len(signal))
+        nothing = np.full(len(signal), np.nan)
+        spread = _nan_median(steps) * MAD_TO_SIGMA / math.sqrt(2) if len(steps) else nothing
         fewer = np.array([_widening(n) for n in range(len(use) + 1)])[count]
         least = self.rules.least_ratio * np.abs(level)
+        scattered = (count > 0) & np.isfinite(spread)  # of an hour of one day the hours around say how it scatters
         scale = np.where(
-            count > 1, np.maximum(np.nan_to_num(spread) * fewer, least), self.rules.first_day_ratio * np.abs(level)
+            scattered, np.maximum(np.nan_to_num(spread) * fewer, least), self.rules.first_day_ratio * np.abs(level)
         )
         return level, np.maximum(scale, 1e-9)
 
@@ -161,8 +163,3 @@ def _nan_median(values: Floats) -> Floats:
     high = np.minimum(count // 2, len(values) - 1)[None]
     result: Floats = 0.5 * (np.take_along_axis(ordered, low, 0) + np.take_along_axis(ordered, high, 0))[0]
     return result
-
-
-def quarter_start(t: int) -> int:
-    """Start of the quarter hour that holds ``t`` [ms]."""
-    return t // (15 * MINUTE_MS) * (15 * MINUTE_MS)

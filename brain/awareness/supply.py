@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brain.algorithms.location import Ranking, Trust
+from brain.awareness.balance import Balance
 from brain.awareness.bands import BandRules, Bands
 from brain.awareness.habit import Habit
 from brain.awareness.health import Health
@@ -125,6 +126,7 @@ class SupplyWatch:
     zones: ZoneWatch = field(init=False)
     z: Floats = field(init=False)
     _search: Search = field(init=False)
+    _balance: Balance = field(init=False)
     _windows: Windows = field(init=False)
     _gauge: Ints = field(init=False)
     _quarter: list[Floats] = field(default_factory=list)
@@ -139,6 +141,7 @@ class SupplyWatch:
     def __post_init__(self) -> None:
         n, rules, known = len(self.loggers), self.rules, self.loggers
         self.picture, self._search = Picture(self.water, known), Search(rules.search)
+        self._balance = Balance(known, self.picture.solver.mains)
         self._windows = Windows(n, round(rules.window_s * SECOND_MS), round(rules.grace_s * SECOND_MS))
         self.bands = Bands(n, self.band_rules)
         self.habit = Habit(
@@ -273,7 +276,9 @@ class SupplyWatch:
         if self.score == 0.0:
             self._deviations.clear()
         if ranking is not None and strength > 0 and self.score >= self.rules.limit_sigma:
-            return self._found(t, np.flatnonzero(seen.agreeing), ranking.of_mains())
+            loss = self._balance.loss_m3_s(believed)
+            mains = ranking.of_mains()
+            return self._found(t, np.flatnonzero(seen.agreeing), mains.sized(loss) if loss > 0 else mains)
         return self._judge_zones(believed, meters, t)
 
     def _judge_zones(self, believed: Floats, meters: Meters, t: int) -> SupplyAnomaly | None:

@@ -31,6 +31,18 @@ def learned(days: int, *, seed: int = 1, spread: float = 0.03) -> tuple[Bands, n
     return bands, rng
 
 
+def test_an_hour_of_one_day_is_as_wide_as_its_neighbours_say() -> None:
+    bands, _ = learned(3)
+    hour = MONDAY + 3 * DAY_MS + 9 * HOUR_MS
+    slot = bands.slot(hour)
+    bands.history[:2, slot] = np.nan
+    bands.days = bands.days.copy()
+    alone, before = bands.scale(hour), bands.scale(hour - HOUR_MS)
+    assert (alone > before).all(), "one day is less certain than three"
+    assert (alone < 5 * before).all(), "and no stranger than the hours around"
+    assert (alone < 0.15 * bands.level(hour)).all()
+
+
 def test_the_level_follows_the_day_and_the_scatter_is_about_right() -> None:
     bands, _ = learned(10)
     times = range(MONDAY + 10 * DAY_MS, MONDAY + 11 * DAY_MS, HOUR_MS)
