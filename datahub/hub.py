@@ -20,7 +20,6 @@ from datahub.commands import Commands
 from datahub.contract.codes import Reason
 from datahub.contract.messages import Ack, Alarm, BirthBatch, Death, Desired, Marker, Rebirth, Reported
 from datahub.contract.topics import Topics
-from datahub.contract.wire import join_births
 from datahub.devices import guard as limits
 from datahub.devices.alarms import Alarms, keep_alarms
 from datahub.devices.guard import Guard
@@ -30,10 +29,11 @@ from datahub.devices.register import save_births
 from datahub.devices.registry import Registry
 from datahub.devices.shadow import Shadows
 from datahub.events import AlarmClosed, AlarmOpened, DevicesBorn, HubEvent
-from datahub.ingest.decode import Refused, Sorted, sort
+from datahub.ingest.decode import Sorted, sort
+from datahub.ingest.door import Door
 from datahub.ingest.entry import to_bytes
 from datahub.ingest.memory import Memory
-from datahub.ingest.pipeline import DETAIL_ROWS, Taken, take
+from datahub.ingest.pipeline import DETAIL_ROWS, take
 from datahub.ingest.recovery import resume
 from datahub.ingest.thresholds import Threshold, Watch, load
 from datahub.queries import Queries
@@ -67,6 +67,7 @@ class Hub:
         start: city time at the beginning [ms], if known; until a time is known nothing is too far in the future.
         thresholds: declared limits; None takes those in ``ingest/thresholds.toml``.
         write_rows: how many readings go to the column store at a time.
+        strict: let in only nodes and devices with a unified code.
 
     Raises:
         StoreRefused: if a database is newer, unknown, in use or another city's.
@@ -83,6 +84,7 @@ class Hub:
         start: int | None = None,
         thresholds: Sequence[Threshold] | None = None,
         write_rows: int = WRITE_ROWS,
+        strict: bool = False,
     ) -> None:
         self._write_rows = write_rows
         self.city, self.adcode, self.topics = city, adcode, Topics(city, run)
@@ -110,6 +112,7 @@ class Hub:
         self.guard = Guard(self.registry.nodes, limits.load())
         with self.store.session() as session:
             self.guard.restore(session)
+        self._door = Door(self.registry, self.guard, self.shadows, strict=strict)
         self._asked: set[int] = set()
         self._listening = Listening(found.t)
         if self.observations.pack_rows() > COMPACT_ABOVE + 2 * len(self.registry.nodes):
@@ -137,15 +140,16 @@ class Hub:
             if now is not None:
                 self.now = now
             found = sort(deliveries, topics=self.topics, now=self.now or 0)
+            believed = self._door.markers(found, now=self.now)
             self._take(found)
             self._bus.acknowledge(deliveries)
-        return found.markers[-1] if found.markers else None
+        return believed[-1] if believed else None
 
     def _take(self, found: Sorted) -> None:
-        births = join_births(found.births)
+        births = self._door.births(found, now=self.now)
         for batch in births:
             self.registry.learn(batch)
-        notes = self._allowed(found)
+        notes: list[Note] = list(self._door.notes(found, now=self.now))
         notes += [DevicesBorn(0, batch.kind.name, len(batch)) for batch in births]
         taken = take(self.registry, found.batches, refused=found.refused, now=self.now)
         body = to_bytes(taken.entry) if taken.entry.tally.received else None
@@ -157,7 +161,7 @@ class Hub:
                     connection, body=body, rejected=taken.rejected, inbox=[_write(note) for note in notes]
                 )
         self._notes += notes
-        self._reckon(found, births, notes, taken)
+        self._door.reckon(found, births, taken)
         if body is not None:
             self.memory.add(taken.entry, taken.places)
             self.ledger.add(taken.entry.tally)
@@ -169,37 +173,6 @@ class Hub:
                 self._bus.send(Rebirth(node=node))
         if births:
             self._remind(births)
-
-    def _reckon(self, found: Sorted, births: Sequence[BirthBatch], notes: Sequence[Note], taken: Taken) -> None:
-        """Count on each node what it sent anew: readings, births and other messages, and what could not be read."""
-        packs = taken.entry.packs
-        if len(packs):
-            self.guard.spend(packs.node, packs.count)
-        for batch in births:
-            self.guard.spend(batch.node, np.ones(len(batch), np.int64))
-        said = [note.node for note in notes if not isinstance(note, DevicesBorn)]
-        if said:
-            self.guard.spend(np.array(said, np.int64), np.ones(len(said), np.int64))
-        for one in found.refused:
-            if one.node and one.reason is not Reason.QUARANTINED:
-                self.guard.blame(one.node)
-
-    def _allowed(self, found: Sorted) -> list[Note]:
-        """Deaths, reports and acknowledgements by the node that may speak of them; others are refused."""
-        allowed: list[Note] = []
-        for note in found.notes:
-            if note.node in self.guard.held:
-                detail = f"{type(note).__name__} by a node in quarantine"
-                found.refused.append(Refused(Reason.QUARANTINED, note.node, detail))
-            elif isinstance(note, Death) or (
-                (row := self.registry.row(note.device)) >= 0 and self.registry.node[row] == note.node
-            ):
-                allowed.append(note)
-            else:
-                reason = Reason.UNKNOWN_DEVICE if row < 0 else Reason.WRONG_SENDER
-                detail = f"{type(note).__name__} for device {note.device} by node {note.node}"
-                found.refused.append(Refused(reason, note.node, detail))
-        return allowed
 
     def _remind(self, births: Sequence[BirthBatch]) -> None:
         """Devices that were just switched on learn what settings are wanted of them."""

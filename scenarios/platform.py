@@ -65,7 +65,7 @@ def assemble(
         start: city time at the beginning [ms], if known.
         watched: somebody looks at the brain's situation, so it is made at the end of each tick.
     """
-    hub = Hub(city.name, city.adcode, directory, bus, run=run, start=start)
+    hub = Hub(city.name, city.adcode, directory, bus, run=run, start=start, strict=True)
     brain = Brain(
         city=city,
         queries=hub.queries,

@@ -30,6 +30,8 @@ class Reason(StrEnum):
     SCHEMA = "schema"
     QUARANTINED = "quarantined"
     CLAIMED = "claimed"
+    BAD_CODE = "bad_code"
+    KIND_CONFLICT = "kind_conflict"
 
 
 class AckStatus(StrEnum):

@@ -32,6 +32,7 @@ def save_births(connection: Connection, registry: Registry, births: Sequence[Bir
     active = STAGES.index(DeviceState.ACTIVE)
     save_kinds(connection, registry)
     for batch in births:
+        _save_former(connection, registry, batch)
         kind = registry.kinds.kind_number(batch.kind.name)
         for start in range(0, len(batch), _CHUNK):
             part = slice(start, start + _CHUNK)
@@ -41,6 +42,19 @@ def save_births(connection: Connection, registry: Registry, births: Sequence[Bir
             ]
             rows = [(d, n, e, kind, o, x, y, active) for d, n, e, o, x, y in zip(*columns, strict=True)]
             connection.exec_driver_sql(_UPSERT, rows)
+
+
+def _save_former(connection: Connection, registry: Registry, batch: BirthBatch) -> None:
+    """Nodes that are born anew: the epoch that this birth ends, or that it has missed, is over but was."""
+    row = registry.nodes.rows(batch.node)
+    known = np.flatnonzero(row >= 0)
+    now, epoch = registry.nodes.epoch[row[known]], batch.epoch[known]
+    over = np.unique(np.stack((batch.node[known], np.minimum(now, epoch)), axis=1)[now != epoch], axis=0)
+    if len(over):
+        connection.exec_driver_sql(
+            "INSERT INTO hub_epoch (node, epoch) VALUES (?, ?) ON CONFLICT (node, epoch) DO NOTHING",
+            [tuple(pair) for pair in over.tolist()],
+        )
 
 
 def save_kinds(connection: Connection, registry: Registry) -> None:
@@ -73,6 +87,8 @@ def load(connection: Connection, registry: Registry) -> None:
         for chunk in iter(lambda: found.fetchmany(_CHUNK), []):  # noqa: B023 - read before the next kind
             _learn(registry, kind, chunk)
     registry.settle()
+    for node, epoch in connection.exec_driver_sql("SELECT node, epoch FROM hub_epoch ORDER BY node, epoch"):
+        registry.windows.know(int(node), int(epoch))
     moved = connection.exec_driver_sql("SELECT device, stage FROM hub_device WHERE stage <> 3 ORDER BY device").all()
     for device, stage in moved:
         registry.stage[registry.row(int(device))] = stage

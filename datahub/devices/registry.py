@@ -188,6 +188,8 @@ class Registry:
         later = np.flatnonzero(epoch > nodes.epoch[row])
         for i in later[np.lexsort((epoch[later], node[later]))].tolist():
             self.windows.turn(int(row[i]), node=int(node[i]), epoch=int(epoch[i]))
+        for i in np.flatnonzero(epoch < nodes.epoch[row]).tolist():
+            self.windows.know(int(node[i]), int(epoch[i]))
         np.maximum.at(nodes.tolerated_ms, row, tolerated)
         current = epoch == nodes.epoch[row]
         np.maximum.at(nodes.heard, row[current], epoch[current])

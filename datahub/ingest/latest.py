@@ -78,7 +78,8 @@ class Latest:
         if future.any():
             quality[future] |= np.uint8(Quality.FUTURE)
         held = np.zeros(len(s), np.int32)
-        on = slice(None) if not late.any() else np.flatnonzero(~late)
+        aside = late | future  # one reading from the time to come must not make all that follow late
+        on = slice(None) if not aside.any() else np.flatnonzero(~aside)
         held[on] = self._follow(r, quality, s=s, rule=rule, kinds=kinds, on=on)
         return Evaluated(r, s, rule, held)
 
@@ -115,7 +116,7 @@ class Latest:
 
     def restore(self, *, slot: Ints, time: Ints, value: Floats, quality: NDArray[np.uint8], held_s: Ints) -> None:
         """Remember readings again that lie in the store, given in the order of evaluation."""
-        keep = (slot >= 0) & ((quality & np.uint8(Quality.LATE)) == 0)
+        keep = (slot >= 0) & ((quality & np.uint8(Quality.LATE | Quality.FUTURE)) == 0)
         slot, time, value, quality, held_s = slot[keep], time[keep], value[keep], quality[keep], held_s[keep]
         self.t[slot], self.value[slot], self.quality[slot] = time, value, quality
         self.since[slot] = time - held_s.astype(np.int64) * SECOND_MS

@@ -58,7 +58,9 @@ def take(
     batch = concatenate(batches)
     tally.received += len(batch)
     row = registry.nodes.rows(batch.node)
-    if (row < 0).any() and registry.settle():
+    news = row < 0
+    news[~news] = batch.epoch[~news] > registry.nodes.epoch[row[~news]]
+    if news.any() and registry.settle():
         row = registry.nodes.rows(batch.node)
     batch, row, unborn = _attribute(registry, batch, row, tally=tally)
     fresh = registry.windows.accept(row, epoch=batch.epoch, first=batch.first, count=batch.counts)
@@ -100,6 +102,9 @@ def _attribute(
     born = row >= 0
     if len(nodes):
         born &= batch.epoch <= nodes.epoch[row]
+        former = np.flatnonzero(born & (batch.epoch != nodes.epoch[row]))
+        for i in former.tolist():
+            born[i] = registry.windows.knows(int(batch.node[i]), int(batch.epoch[i]))
     sound = (batch.first >= 0) & (batch.first + batch.counts < _SAFE) & (batch.epoch >= 0)
     keep = born & sound
     if keep.all():

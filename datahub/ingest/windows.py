@@ -76,14 +76,22 @@ class Windows:
         if intervals is None:
             end = int(self.nodes.next[row])
             intervals = Intervals([0], [end]) if end else None
-        if intervals is not None:
-            self._past[old] = intervals
+        self._past[old] = intervals or Intervals()
         self.nodes.epoch[row] = epoch
         self.nodes.next[row] = 0
         self.nodes.gap[row] = False
         back = self._past.pop((node, epoch), None)
         if back is not None:
             self._settle(row, (node, epoch), back)
+
+    def know(self, node: int, epoch: int) -> None:
+        """A node was born in this epoch once, which is no longer its own: what it said then may still come."""
+        self._past.setdefault((node, epoch), Intervals())
+
+    def knows(self, node: int, epoch: int) -> bool:
+        """Whether a node was ever born in this epoch."""
+        row = self.nodes.row(node)
+        return (row >= 0 and self.nodes.epoch[row] == epoch) or (node, epoch) in self._past
 
     def accept(self, row: Ints, *, epoch: Ints, first: Ints, count: Ints) -> Fresh:
         """Take in packs (columns of length k, rows of known nodes); says what of them is new.

@@ -52,8 +52,8 @@ VERSION: Final = 2
 
 
 def _with_protection(connection: Connection) -> None:
-    """Version 2 knows quarantine, credentials, an audit trail, and assets that are not born yet."""
-    names = ("hub_quarantine", "hub_audit", "hub_credential", "hub_asset")
+    """Version 2 knows quarantine, credentials, an audit trail, assets before their birth, and epochs that are over."""
+    names = ("hub_quarantine", "hub_audit", "hub_credential", "hub_asset", "hub_epoch")
     made = [SQLModel.metadata.tables[name] for name in names]
     SQLModel.metadata.create_all(connection, tables=made)
 

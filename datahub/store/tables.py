@@ -211,3 +211,11 @@ class AssetRow(SQLModel, table=True):
     lat: float
     name: str
     stage: int
+
+
+class EpochRow(SQLModel, table=True):
+    """A birth epoch that is over: what the node said in it may still come."""
+
+    __tablename__ = "hub_epoch"
+    node: int = Field(sa_column=_big(key=True))
+    epoch: int = Field(sa_column=_big(key=True))

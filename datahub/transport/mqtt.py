@@ -20,7 +20,7 @@ from typing import Final
 import msgspec
 
 from datahub.contract.errors import Unreadable
-from datahub.contract.messages import BirthBatch, Death, Down, Marker, North, Up
+from datahub.contract.messages import BirthBatch, Death, Down, Marker, North, Rebirth, Up
 from datahub.contract.senml import PAYLOAD_LIMIT, Record
 from datahub.contract.topics import DOWNWARD, Topics
 from datahub.contract.wire import Outgoing, decode_down, decode_up, encode
@@ -57,6 +57,7 @@ class MqttFieldBus:
         self._address, self._topics, self._qos, self._name = Address.of(url), topics, qos, name
         self._live, self._marker = not topics.run, topics.marker("city")
         self._inbox: Inbox[tuple[str, bytes]] = Inbox()
+        self._back: Inbox[int] = Inbox()
         self._gate: Gate[Down] = Gate()
         self._sent = self.unreadable = 0
         words = [topics.every(word) for word in DOWNWARD]
@@ -66,9 +67,25 @@ class MqttFieldBus:
             self._connect()
         self._carriers: dict[int, Connection] = {}
 
+    def _returned(self) -> list[Down]:
+        """Nodes whose connection was lost and is back: the broker has told their death, so they are born again."""
+        back = {self._connections[number] for number in self._back.take()}
+        if not back:
+            return []
+        return [Rebirth(node=node) for node, connection in self._carriers.items() if connection in back]
+
     def _connect(self, *, filters: Sequence[str] = (), will: Outgoing | None = None) -> Connection:
         name = f"citybrain-{self._topics.root.removeprefix('city/')}-{self._name}-{len(self._connections)}"
-        connection = Connection(self._address, name, filters=filters, take=self._take, will=will, live=self._live)
+        number, met = len(self._connections), list[bool]()
+
+        def up() -> None:
+            if met and will is not None:
+                self._back.put(number)
+            met.append(True)
+
+        connection = Connection(
+            self._address, name, filters=filters, take=self._take, up=up, will=will, live=self._live
+        )
         self._connections.append(connection)
         return connection
 
@@ -110,7 +127,7 @@ class MqttFieldBus:
     def receive(self, *, wait_s: float = 0.0) -> Sequence[Down]:
         """What has come down; in a virtual run a marker comes after all that it counts."""
         self._connections[0].check()
-        messages: list[Down] = []
+        messages = self._returned()
         for topic, payload in self._inbox.take(wait_s=wait_s):
             try:
                 message = decode_down(topic, payload, topics=self._topics)

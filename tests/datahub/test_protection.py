@@ -167,6 +167,7 @@ def test_a_database_of_before_quarantine_is_brought_up(tmp_path: Path) -> None:
         connection.execute(text("DROP TABLE hub_audit"))
         connection.execute(text("DROP TABLE hub_credential"))
         connection.execute(text("DROP TABLE hub_asset"))
+        connection.execute(text("DROP TABLE hub_epoch"))
         connection.execute(text("UPDATE hub_schema SET version = 1"))
     engine.dispose()
     town = Town(tmp_path, run="")
