@@ -112,9 +112,10 @@ def new(
 
 @app.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="crash, ingest, latency or simulate.")],
+    what: Annotated[str, typer.Argument(help="crash, fuzz, ingest, latency or simulate.")],
     scale: Annotated[float, typer.Option(help="Share of the numerous kinds (simulate).")] = 1.0,
     kills: Annotated[int, typer.Option(help="How often the hub is killed (crash).", min=1)] = 30,
+    messages: Annotated[int, typer.Option(help="How many messages are sent (fuzz).", min=1)] = 1_000_000,
     city: City = None,
     seed: Seed = 1,
     json: Json = False,
@@ -122,7 +123,7 @@ def bench(
     """Measure, as ratios taken in one run; or kill hub and brokers and see whether the books balance."""
     from scenarios.bench.bench import bench as measure
 
-    text, held = measure(what, scale=scale, city=city, json=json, kills=kills, seed=seed)
+    text, held = measure(what, scale=scale, city=city, json=json, kills=kills, messages=messages, seed=seed)
     typer.echo(text)
     if not held:
         raise typer.Exit(1)

@@ -5,11 +5,18 @@ from __future__ import annotations
 import msgspec
 
 from datahub.contract.errors import UsageError
-from scenarios.bench import campaign, ingest, latency, simulate
+from scenarios.bench import campaign, fuzz, ingest, latency, simulate
 
 
 def bench(
-    what: str, *, scale: float = 1.0, city: str | None = None, json: bool = False, kills: int = 30, seed: int = 1
+    what: str,
+    *,
+    scale: float = 1.0,
+    city: str | None = None,
+    json: bool = False,
+    kills: int = 30,
+    messages: int = 1_000_000,
+    seed: int = 1,
 ) -> tuple[str, bool]:
     """Measure, and say the figures as JSON or for a person; and whether what must hold did.
 
@@ -24,6 +31,9 @@ def bench(
             return _said(simulate.measure(scale=scale, city=city), json=json), True
         case "latency":
             return _said(latency.measure(), json=json), True
+        case "fuzz":
+            found = fuzz.fuzz(messages=messages, seed=seed)
+            return _said(found, json=json), found.fine
         case "crash":
             shown = [
                 campaign.campaign(broker=broker, hub_kills=kills, broker_kills=max(kills // 6, 1), seed=seed)
@@ -31,7 +41,7 @@ def bench(
             ]
             return _said(shown, json=json), all(one.fine for one in shown)
         case _:
-            raise UsageError(f"there is no measurement '{what}'; there are: crash, ingest, latency, simulate")
+            raise UsageError(f"there is no measurement '{what}'; there are: crash, fuzz, ingest, latency, simulate")
 
 
 def _said(figures: object, *, json: bool) -> str:
