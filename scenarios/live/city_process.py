@@ -36,6 +36,9 @@ OWN_CLOCK_S = 5.0
 IDLE_S = 1.0
 """With real devices, where nothing has come, city time goes on so often [s of wall time]."""
 
+FIELD_GONE_S = 30.0
+"""A field that has not told the time for so long is gone [s of wall time]: real devices may have come in its place."""
+
 REAL_MS = DAY_MS
 """Real devices tell the time to within so much [ms]; a simulated field's may be of any year."""
 
@@ -99,18 +102,18 @@ def _live(platform: Platform, stop: Stop) -> None:
         said = platform.quantum(t)
         notes.take(said, t=t, took_s=elapsed_s() - began)
 
-    last, heard, since = platform.hub.now or 0, False, elapsed_s()
+    last, since, told = platform.hub.now or 0, elapsed_s(), -FIELD_GONE_S
     while not stop.asked:
         marker = platform.hub.intake(wait_s=WAIT_S)
         if marker is not None:
-            heard = True
+            told = elapsed_s()
             if marker.t > last:
                 quantum(marker.t)
                 last, since = marker.t, elapsed_s()
-        elif not heard and elapsed_s() - since > _pause_s(platform, last):
+        elif elapsed_s() - told >= FIELD_GONE_S and elapsed_s() - since > _pause_s(platform, last):
             since = elapsed_s()
             if _real(platform):
-                last = wall_ms()
+                last = max(last + 1, wall_ms())  # a clock that was set back must not turn time back
                 quantum(last)
 
 
