@@ -46,7 +46,7 @@ from brain.model import (
 )
 from brain.office import Office
 from brain.seats import obey
-from brain.sending import assign, estimate, follow_up, remember_tried, try_again
+from brain.sending import assign, call_off, estimate, follow_up, remember_tried, try_again
 from brain.telling import feed_back, remember_warned, warn
 
 Reaction: TypeAlias = Callable[[Office, Any], Iterable[Message]]
@@ -58,7 +58,7 @@ REACTIONS: Final[Mapping[type[Message], tuple[Reaction, ...]]] = {
     EventUpdated: (recall_tankers,),
     EventDismissed: (stop_work,),
     EventClosed: (stop_work,),
-    StepDone: (begin_anew,),
+    StepDone: (call_off, begin_anew),
     TaskOrdered: (remember_tried,),
     TaskUpdated: (estimate, learn_from_task, feed_back, try_again),
     CommandUpdated: (learn_from_command,),

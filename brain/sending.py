@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from brain.dispatch.choice import choose, eta_ms
 from brain.dispatch.silence import rest_ms, silent_why
-from brain.model import Message, TaskOrdered, TaskUpdated
+from brain.model import Message, StepDone, TaskOrdered, TaskUpdated
 from brain.office import Office
 from brain.state import CrewState, Task
 from datahub.contract.clock import SECOND_MS
@@ -125,6 +125,13 @@ def remember_tried(office: Office, said: TaskOrdered) -> Iterator[Message]:
         task.earliest = said.t + rest_ms(task.attempt, office.policy.practice)
         office.memory.keep(task)
     yield from ()
+
+
+def call_off(office: Office, said: StepDone) -> Iterator[Message]:
+    """Crews still busy with a step that is over, such as the other patrol once one has seen the burst, are free."""
+    for task in office.memory.tasks_of(said.event, said.step):
+        if task.open:
+            yield TaskUpdated(t=office.t, id=task.id, stage=TaskStage.WITHDRAWN)
 
 
 def _wanted(office: Office, task: Task) -> bool:

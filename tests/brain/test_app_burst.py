@@ -192,6 +192,23 @@ def test_a_silent_crew_loses_its_task_to_the_next() -> None:
         assert withdrawn[0].id in play.crews.withdrawn
 
 
+def test_the_other_patrol_is_called_off_once_one_has_seen_the_burst() -> None:
+    play = Play()
+    pipes = HARBOUR.water.pipes
+    far = int(pipes.code[0]) if int(pipes.code[0]) != burst_pipe() else int(pipes.code[-1])
+    play.crews.silent = {"water-valve-1"}  # so that a second crew sets out when the first is half done
+    play.senses.says = [burst(candidates={str(burst_pipe()): 0.8, str(far): 0.1})]
+    play.run(60, until=lambda: bool(play.heard(EventConfirmed)))
+    last = {m.id: m for m in play.heard(TaskUpdated) if "patrol" in m.id}
+    left = [m for m in last.values() if m.stage is TaskStage.WITHDRAWN and "why" not in m.findings]
+    assert [(m.id[-1], m.t) for m in left] == [("2", play.t)], "the second attempt, and at once"
+    assert not any(task.open for task in play.brain.memory.tasks_of(play.incident.id, "patrol"))
+    play.run(1)
+    assert left[0].id in play.crews.withdrawn
+    play_burst(play)
+    assert play.incident.stage is IncidentStage.CLOSED
+
+
 def test_a_department_that_does_not_answer_is_tried_again_with_growing_pauses() -> None:
     play = Play()
     play.line.down = {"water_company"}
