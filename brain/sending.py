@@ -11,6 +11,7 @@ from brain.office import Office
 from brain.state import CrewState, Task
 from datahub.contract.clock import SECOND_MS
 from datahub.contract.codes import TaskStage
+from datahub.contract.duties import duties
 
 
 def crews_of(office: Office, department: str) -> list[CrewState]:
@@ -70,8 +71,14 @@ def follow_up(office: Office) -> Iterator[Message]:
 
 
 def _forgive(office: Office) -> None:
+    """Who owes an answer is asked again after a while: a crew on the road after hours, a desk after minutes."""
+    practice = office.policy.practice
     for crew in office.memory.crews.values():
-        if crew.silent and office.t - crew.silent > office.policy.practice.silent_s * SECOND_MS:
+        at_desk = crew.system < 0  # it does not drive (``CrewState``)
+        if (
+            crew.silent
+            and office.t - crew.silent > (practice.desk_silent_s if at_desk else practice.silent_s) * SECOND_MS
+        ):
             crew.silent = 0
             office.memory.keep(crew)
 
@@ -122,7 +129,7 @@ def remember_tried(office: Office, said: TaskOrdered) -> Iterator[Message]:
         root, _, _ = task.id.partition("~")
         before = [each for key, each in office.memory.tasks.items() if key.partition("~")[0] == root and key != task.id]
         task.tried = tuple(dict.fromkeys(each.crew for each in before if each.crew))
-        task.earliest = said.t + rest_ms(task.attempt, office.policy.practice)
+        task.earliest = said.t + rest_ms(task.attempt, office.policy.practice, desk=duties()[task.duty].desk)
         office.memory.keep(task)
     yield from ()
 

@@ -223,11 +223,17 @@ def kpis_of(incidents: dict[str, Told], truth: Truth) -> dict[str, float]:
 
 
 def _warned(it: Told) -> dict[str, float]:
-    """Share of the people cut off whom the first texts have reached."""
+    """Share of the people cut off whom the first texts have reached, and how long after activation they were sent."""
     texts = [warning for warning in warnings_of(it, begins=0) if warning.channel == "sms"]
     first = [warning for warning in texts if warning.issued_s == texts[0].issued_s]
     people = sum(warning.people for warning in first)
-    return {"warned_ratio": sum(warning.delivered for warning in first) / people} if people else {}
+    if not people:
+        return {}
+    kpis = {"warned_ratio": sum(warning.delivered for warning in first) / people}
+    fed_back = [it.warnings[warning.id][-1] for warning in first]
+    if it.plan and all(isinstance(message, WarningFedBack) for message in fed_back):
+        kpis["warned_delay_s"] = (max(message.t for message in fed_back) - it.plan.t) / SECOND_MS
+    return kpis
 
 
 def _pairs(bursts: Iterable[Disturbance], incidents: dict[str, Told]) -> list[tuple[Disturbance, Told]]:

@@ -27,6 +27,8 @@ class Practice:
         poll_s: how often the position of idle crews is asked for [s].
         silent_s: for this long a crew that fell silent and is not heard again gets nothing [s].
         again_s, again_most_s: pause before a third attempt, and the longest before any further one [s].
+        desk_begin_s: a desk, which need not drive, should have begun within this time of accepting [s].
+        desk_silent_s: for this long a desk that did not answer is left alone, whichever attempt it was [s].
     """
 
     road_ratio: float
@@ -42,6 +44,8 @@ class Practice:
     silent_s: float
     again_s: float
     again_most_s: float
+    desk_begin_s: float
+    desk_silent_s: float
 
 
 @dataclass(frozen=True, slots=True)

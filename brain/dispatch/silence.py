@@ -6,6 +6,7 @@ from brain.dispatch.choice import Practice
 from brain.state import Line, Task
 from datahub.contract.clock import SECOND_MS
 from datahub.contract.codes import TaskStage
+from datahub.contract.duties import duties
 
 
 def silent_why(task: Task, *, t: int, practice: Practice) -> str:
@@ -14,6 +15,8 @@ def silent_why(task: Task, *, t: int, practice: Practice) -> str:
     match task.stage:
         case TaskStage.SUBMITTED if waited_s > practice.accept_s:
             return f"not accepted within {practice.accept_s:.0f} s"
+        case TaskStage.ACCEPTED if duties()[task.duty].desk:
+            return f"not begun within {practice.desk_begin_s:.0f} s" if waited_s > practice.desk_begin_s else ""
         case TaskStage.ACCEPTED if waited_s > practice.depart_s:
             return f"not on the way within {practice.depart_s:.0f} s"
         case TaskStage.EN_ROUTE:
@@ -32,14 +35,16 @@ def pause_ms(failures: int, practice: Practice) -> int:
     return round(pause_s * SECOND_MS)
 
 
-def rest_ms(attempt: int, practice: Practice) -> int:
+def rest_ms(attempt: int, practice: Practice, *, desk: bool = False) -> int:
     """How long the next attempt at a task waits before it is given out [ms].
 
     The second goes out at once; from the third on the pause doubles, up to a limit: what failed twice fails again soon.
+    A desk is no more than a call away, and is asked again after minutes.
     """
     if attempt < 3:
         return 0
-    pause_s: float = min(practice.again_s * 2.0 ** (attempt - 3), practice.again_most_s)
+    most_s = practice.desk_silent_s if desk else practice.again_most_s
+    pause_s: float = min(practice.again_s * 2.0 ** (attempt - 3), most_s)
     return round(pause_s * SECOND_MS)
 
 

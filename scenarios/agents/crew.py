@@ -128,7 +128,8 @@ class Crews:
         team.locate()
         if lost:
             team.silent = True
-            yield team.wait_s(self._practice.of("silence_s"))
+            at_desk = duties()[order.duty].desk
+            yield team.wait_s(self._practice.of("desk_silence_s" if at_desk else "silence_s"))
             team.silent = False
             if team.recalled:
                 return

@@ -350,3 +350,21 @@ def test_a_single_able_crew_that_falls_silent_is_waited_for_and_the_step_never_h
     assert play.incident.stage is IncidentStage.CLOSED
     assert float(play.incident.record["lorry_brought_m3"]) > 0
     assert float(play.incident.record["lorry_wanted_m3"]) > 0
+
+
+def test_a_gateway_that_does_not_answer_is_asked_again_after_minutes_until_residents_are_told() -> None:
+    play = Play()
+    play.crews.silent = {"sms-gateway"}
+    play.senses.says = [burst()]
+
+    def texts() -> list[TaskOrdered]:
+        return [m for m in play.heard(TaskOrdered) if m.duty == "send_sms"]
+
+    play.run(120, until=lambda: bool(texts()))
+    play.run(60)
+    given = [m.t for m in play.heard(TaskUpdated) if m.id in {text.id for text in texts()} and m.crew == "sms-gateway"]
+    assert 5 <= len(given) <= 7
+    assert max(late - early for early, late in pairwise(given)) <= 13 * MINUTE_MS
+    play.crews.silent = set()
+    play.run(60, until=lambda: bool(play.heard(WarningFedBack)))
+    assert play.heard(WarningFedBack)

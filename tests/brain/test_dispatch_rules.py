@@ -99,6 +99,7 @@ def test_findings_gather_and_the_crew_stays_known() -> None:
     [
         (task(TaskStage.SUBMITTED), 300),
         (task(TaskStage.ACCEPTED), 900),
+        (task(TaskStage.ACCEPTED, duty="send_sms"), 300),
         (task(TaskStage.EN_ROUTE, assigned=0, eta=600_000), 2 * 600 + 900),
         (task(TaskStage.ON_SITE), 2 * 3_600),
     ],
@@ -121,6 +122,7 @@ def test_pauses_double_up_to_their_limit() -> None:
 def test_what_failed_twice_waits_before_it_is_tried_again() -> None:
     rests = [rest_ms(attempt, PRACTICE) / 1_000 for attempt in (2, 3, 4, 5, 6, 7, 40)]
     assert rests == [0, 600, 1_200, 2_400, 4_800, 7_200, 7_200]
+    assert [rest_ms(attempt, PRACTICE, desk=True) / 1_000 for attempt in (2, 3, 9)] == [0, 300, 300]
 
 
 def test_a_crews_time_begins_when_it_is_chosen() -> None:
