@@ -206,7 +206,10 @@ class CommandUpdated(Message, frozen=True):
 
 
 class WarningIssued(Message, frozen=True):
-    """People of an area are told (CAP 1.2 words; status is always Exercise in a simulation)."""
+    """People of an area are told (CAP 1.2 words; status is always Exercise in a simulation).
+
+    ``promised_s`` is how long from now it says that they must do without, rounded as in its words [s]; 0: nothing.
+    """
 
     id: str
     event: str
@@ -220,6 +223,7 @@ class WarningIssued(Message, frozen=True):
     zh: str
     en: str
     status: AlertStatus = AlertStatus.EXERCISE
+    promised_s: float = 0.0
 
 
 class WarningFedBack(Message, frozen=True):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from brain.model import EventUpdated, Message, TaskOrdered, TaskUpdated, WarningFedBack, WarningIssued
 from brain.office import Office
-from brain.plans.course import left_ms
+from brain.plans.course import outage_ms
 from brain.plans.declared import Action, Step
 from brain.state import Fact, Incident, StepStage
 from brain.warnings.compose import Audience, Cause, water_back, water_off
@@ -59,11 +59,10 @@ def _whom(office: Office, incident: Incident, step: Step) -> dict[str, int]:
     return {code: incident.warned.get(code, 0) for code in sorted(known)}
 
 
-def _hours(office: Office, incident: Incident) -> int:
-    """How long it should take until water is back, by the plan's own deadlines [h], rounded up."""
+def _hours(office: Office, incident: Incident) -> float:
+    """How long it should take until water is back [h]."""
     plan = office.plan_of(incident)
-    left = left_ms(plan, incident, plan.plan.back_with, t=office.t) if plan and plan.plan.back_with else 0
-    return max(1, -(-left // HOUR_MS))
+    return outage_ms(plan, incident, t=office.t) / HOUR_MS if plan else 0.0
 
 
 def _order(office: Office, incident: Incident, step: Step, warning: WarningIssued) -> TaskOrdered:

@@ -209,7 +209,7 @@ def kpis_of(incidents: dict[str, Told], truth: Truth) -> dict[str, float]:
             kpis["confirmation_delay_s"] = (it.confirmed.t - burst.at) / SECOND_MS
         if it.gravest is not None:
             kpis["level_gravest"] = float(it.gravest)
-        kpis |= _warned(it)
+        kpis |= _warned(it) | _promised(it, truth)
         if it.closed:
             kpis["closure_delay_s"] = (it.closed.t - burst.at) / SECOND_MS
     kpis["incidents_missed"] = float(len(bursts) - matched)
@@ -234,6 +234,14 @@ def _warned(it: Told) -> dict[str, float]:
     if it.plan and all(isinstance(message, WarningFedBack) for message in fed_back):
         kpis["warned_delay_s"] = (max(message.t for message in fed_back) - it.plan.t) / SECOND_MS
     return kpis
+
+
+def _promised(it: Told, truth: Truth) -> dict[str, float]:
+    """How long the first texts said that it would be, over how long from then on it really was."""
+    issued = [first for first, *_ in it.warnings.values() if isinstance(first, WarningIssued) and first.promised_s]
+    if not issued or truth.dry_until <= issued[0].t:
+        return {}
+    return {"promise_ratio": issued[0].promised_s * SECOND_MS / (truth.dry_until - issued[0].t)}
 
 
 def _pairs(bursts: Iterable[Disturbance], incidents: dict[str, Told]) -> list[tuple[Disturbance, Told]]:

@@ -51,6 +51,8 @@ class Truth:
         lamps, feeders: when each pole's lamp was broken and each lamp feeder without power.
         lost_m3: water that burst mains have lost.
         stilled: when the last burst main ran dry for good [ms]; 0: it runs.
+        dry_until: when the last household that a burst's valves had cut off had a way to its water again [ms]; 0: none
+            was, or one still is.
     """
 
     outside: Outside
@@ -58,6 +60,8 @@ class Truth:
     feeders: Spans = field(init=False)
     lost_m3: float = 0.0
     stilled: int = 0
+    dry_until: int = 0
+    _was_dry: bool = False
     _bursts: list[tuple[int, int]] = field(init=False)
     _last: int = field(init=False)
 
@@ -82,7 +86,18 @@ class Truth:
                 leak = world.water.leak_m3_s(pipe)
                 self.lost_m3 += leak * (now - max(at, self._last)) / SECOND_MS
                 self.stilled = 0 if leak > DRY_M3_S else self.stilled or now
+        if any(now > at for at, _ in self._bursts):
+            self._look_for_the_dry(now)
         self._last = now
+
+    def _look_for_the_dry(self, now: int) -> None:
+        households = np.asarray(self.outside.world.city.water.nodes.columns["households"], np.float64)
+        dry = bool((self.outside.world.water.cut_off() & (households > 0)).any())
+        if self._was_dry and not dry:
+            self.dry_until = now
+        elif dry:
+            self.dry_until = 0
+        self._was_dry = dry
 
     def lamp_was_dark(self, code: int, t: int) -> bool:
         """Whether a pole's lamp, or the feeder it hangs on, had failed at ``t`` [ms], or shortly before."""

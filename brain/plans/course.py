@@ -93,10 +93,11 @@ def _over(incident: Incident, step: str) -> bool:
 
 
 def left_ms(plan: Plan, incident: Incident, step: str, *, t: int) -> int:
-    """How long it should take from ``t`` until a step is over [ms]: the longest way to it, by the plan's own deadlines.
+    """How long it should take from ``t`` until a step is over [ms]: the longest way to it, by what the plan expects.
 
-    A step at work has until its deadline, one that waits its whole time after the last of those it follows. Whether
-    a waiting step's facts will hold nobody knows yet, so it counts; one that this level does not ask for does not.
+    A step at work takes what is left of its time, one that waits its whole time after the last of those it follows.
+    Whether a waiting step's facts will hold nobody knows yet, so it counts; one that this level does not ask for does
+    not.
     """
     until: dict[str, int] = {}
     for each in plan.step:  # a step stands after those it follows (``brain.plans.reading``)
@@ -105,12 +106,17 @@ def left_ms(plan: Plan, incident: Incident, step: str, *, t: int) -> int:
         if state.stage in (StepStage.DONE, StepStage.SKIPPED):
             until[each.id] = t
         elif state.stage is StepStage.OPEN:
-            until[each.id] = max(t, state.deadline)
+            until[each.id] = max(t, state.opened + round(each.takes_s * SECOND_MS))
         elif each.phase is Phase.VERIFY or incident.level in each.levels:
-            until[each.id] = begins + round(each.deadline_s.value * SECOND_MS)
+            until[each.id] = begins + round(each.takes_s * SECOND_MS)
         else:
             until[each.id] = begins
     return until[step] - t
+
+
+def outage_ms(plan: Plan, incident: Incident, *, t: int) -> int:
+    """How long people should have to do without from ``t`` on [ms]; 0 if the plan does not say with what it is over."""
+    return left_ms(plan, incident, plan.plan.back_with, t=t) if plan.plan.back_with else 0
 
 
 def complete(plan: Plan, incident: Incident) -> bool:

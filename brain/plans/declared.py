@@ -118,7 +118,8 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         after: steps that must be over before.
         when: facts that must hold, or the step is skipped (and opened later if they come to hold in time).
         levels: response levels at which it applies.
-        deadline_s: by when it should be done, from its opening [s].
+        deadline_s: by when it must be done, from its opening [s].
+        expected_s: how long it usually takes [s], by which people are told how long it will be; none: its deadline.
         done_when: facts that end it; none: it ends with its own tasks and commands.
         fails_when: facts that make its result bad once its work is over; then ``repeat`` begins anew.
         amounts: its numbers.
@@ -130,6 +131,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     phase: Phase
     action: Action
     deadline_s: Amount
+    expected_s: Amount | None = None
     department: str = ""
     duty: str = ""
     after: tuple[str, ...] = ()
@@ -139,6 +141,11 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fails_when: tuple[Condition, ...] = ()
     repeat: tuple[str, ...] = ()
     amounts: dict[str, Amount] = {}
+
+    @property
+    def takes_s(self) -> float:
+        """How long it should take from its opening [s]."""
+        return (self.expected_s or self.deadline_s).value
 
     def amount(self, name: str) -> float:
         """One of its numbers."""

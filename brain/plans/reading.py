@@ -132,6 +132,11 @@ def _faults(step: Step, *, ids: Sequence[str], every: Sequence[str]) -> Iterator
         yield f"names a department but '{step.action}' orders none", "department", "remove it"
     if step.action is Action.WAIT and not step.done_when:
         yield "waits for nothing", "action", "add done_when"
+    if step.expected_s is not None and step.expected_s.unit != "s":
+        yield f"expects to take {step.expected_s.value:g} '{step.expected_s.unit}'", "expected_s", "write it in 's'"
+    elif step.takes_s > step.deadline_s.value:
+        rule = f"expects to take {step.takes_s:g} s, past its deadline of {step.deadline_s.value:g} s"
+        yield rule, "expected_s", "expect less, or allow more"
     for name in _NEEDS.get(step.action, ()):
         if name not in step.amounts:
             yield f"lacks the number '{name}'", "amounts", f"add {name} = {{ value = ..., unit = ..., source = ... }}"

@@ -10,7 +10,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
+from msgspec.structs import replace
+
 from brain.model import WarningIssued
+from brain.warnings.span import in_words, round_up_h
+from datahub.contract.clock import HOUR_MS, SECOND_MS
 from datahub.contract.codes import AlertStatus, Certainty, Severity, Urgency
 from datahub.contract.errors import DeclarationError
 
@@ -22,7 +26,7 @@ SEVERITY: Final[Mapping[int, Severity]] = {
     4: Severity.MINOR,
 }
 
-_WORDS: Final = frozenset({"names", "people", "hours"})
+_WORDS: Final = frozenset({"names", "people", "span"})
 _FILE = "brain/warnings/texts.toml"
 
 
@@ -82,20 +86,21 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What the warning is about: the incident, its level, the plan's step, and how long it should last [h]."""
+    """What the warning is about: the incident, its level, the plan's step, and how long it should last from now [h]."""
 
     event: str
     step: str
     level: int
-    hours: int
+    hours: float
 
 
 def water_off(cause: Cause, audience: Audience, *, id: str, channel: str, t: int) -> WarningIssued:  # noqa: A002
     """Tell people that their water is off."""
     severity = SEVERITY[cause.level]
-    return _issue(
+    issued = _issue(
         "water_off", cause, audience, id=id, channel=channel, t=t, severity=severity, urgency=Urgency.IMMEDIATE
     )
+    return replace(issued, promised_s=float(round_up_h(cause.hours) * HOUR_MS // SECOND_MS))
 
 
 def water_back(cause: Cause, audience: Audience, *, id: str, channel: str, t: int) -> WarningIssued:  # noqa: A002
@@ -116,7 +121,7 @@ def _issue(
     urgency: Urgency,
 ) -> WarningIssued:
     declared = texts()[text]
-    people, hours = audience.people, cause.hours
+    people, (zh, en) = audience.people, in_words(round_up_h(cause.hours))
     return WarningIssued(
         t=t,
         id=id,
@@ -128,7 +133,7 @@ def _issue(
         certainty=Certainty.OBSERVED,
         communities=tuple(audience.communities),
         people=people,
-        zh=declared.zh.format(names=audience.zh, people=people, hours=hours),
-        en=declared.en.format(names=audience.en, people=people, hours=hours),
+        zh=declared.zh.format(names=audience.zh, people=people, span=zh),
+        en=declared.en.format(names=audience.en, people=people, span=en),
         status=AlertStatus.EXERCISE,
     )

@@ -102,8 +102,9 @@ def test_people_cut_off_are_told_in_both_languages_and_counted(told: Play) -> No
     assert first.status is AlertStatus.EXERCISE
     assert first.people == sum(told.incident.warned.values()) > 0
     assert str(first.people) in first.zh
-    assert "within 99 h" in first.en
-    assert "99小时内" in first.zh
+    assert "within about a day and a half" in first.en
+    assert "约一天半内" in first.zh
+    assert first.promised_s == 36 * 3_600
     assert first.zh.startswith("【演练】")
     assert first.en.startswith("EXERCISE")
     fed_back = [m for m in told.heard(WarningFedBack) if m.id == first.id]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brain.model import Place, StepDone, StepOpened, StepOverdue
-from brain.plans.course import Work, advance, complete, left_ms
+from brain.plans.course import Work, advance, complete, left_ms, outage_ms
 from brain.plans.declared import FACTS, Condition, Plan
 from brain.plans.grading import confirmed_by, level_of, match
 from brain.plans.life import MOVES, move
@@ -80,7 +80,7 @@ def test_a_plan_does_what_its_cases_say(plan: str, case: Situation) -> None:
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 def test_every_number_of_a_plan_has_a_source_and_a_date(plan: Plan) -> None:
     for step in plan.step:
-        for amount in (step.deadline_s, *step.amounts.values()):
+        for amount in (step.deadline_s, *([step.expected_s] if step.expected_s else []), *step.amounts.values()):
             assert amount.source
             assert amount.date
     assert all(criterion.source and criterion.date for criterion in plan.level)
@@ -162,6 +162,13 @@ def test_a_skipped_step_opens_when_its_facts_come_to_hold_unless_what_follows_ha
         ('after = ["stilled"]', 'after = ["stiled"]', "does not stand before it", "did you mean 'stilled'?"),
         ('fact = "road_blocked", equals', 'fact = "road_bloked", equals', "no fact", "did you mean 'road_blocked'?"),
         ('amounts.sight_m = { value = 150, unit = "m"', 'amounts.sight_m = { value = 150, unit = "km"', "'km'", "'m'"),
+        (
+            "expected_s = { value = 28800,",
+            "expected_s = { value = 288000,",
+            "past its deadline of 108000 s",
+            "expect less",
+        ),
+        ('expected_s = { value = 600, unit = "s"', 'expected_s = { value = 600, unit = "min"', "'min'", "in 's'"),
         ('id = "patrol"', 'id = "confirm_call"', "stands twice", "id of its own"),
         ('back_with = "pressure_back"', 'back_with = "presure_back"', "no step", "correct this key"),
         ("level = 3\n", "level = 5\n", "level 5", "1 (gravest) to 4"),
@@ -188,15 +195,16 @@ def test_a_plan_that_warns_says_with_which_step_it_is_over() -> None:
 def test_residents_are_promised_the_longest_way_through_the_plan_until_the_pressure_is_back() -> None:
     it = incident(BURST, facts={"burst_seen": 1})
     it.steps = {name: StepState(StepStage.DONE) for name in ("confirm_call", "patrol")}
-    # by hand 7 200, stilled 1 800, repair 108 000, flush 14 400, disinfect 93 600, test 108 000, open by hand 10 800,
-    # in its band 10 800
-    assert left_ms(BURST, it, "pressure_back", t=5_000) == 354_600_000
-    it.steps["close_manual"] = StepState(StepStage.OPEN, deadline=3_600_000)
-    assert left_ms(BURST, it, "pressure_back", t=600_000) == 3_000_000 + 347_400_000
+    # by hand 3 600, stilled 600, repair 28 800, flush 7 200, disinfect 10 800, test 72 000, open by hand 3 600,
+    # in its band 1 800
+    assert left_ms(BURST, it, "pressure_back", t=5_000) == outage_ms(BURST, it, t=5_000) == 128_400_000
+    it.steps["close_manual"] = StepState(StepStage.OPEN, opened=0, deadline=7_200_000)
+    assert left_ms(BURST, it, "pressure_back", t=600_000) == 3_000_000 + 124_800_000
     for name in ("close_motorised", "close_manual", "stilled", "repair", "flush", "disinfect"):
         it.steps[name] = StepState(StepStage.DONE)
-    it.steps["water_quality_test"] = StepState(StepStage.OPEN, deadline=900_000)
-    assert left_ms(BURST, it, "pressure_back", t=1_000_000) == 21_600_000
+    it.steps["water_quality_test"] = StepState(StepStage.OPEN, opened=900_000)
+    assert left_ms(BURST, it, "pressure_back", t=1_000_000) == 72_000_000 - 100_000 + 5_400_000
+    assert left_ms(BURST, it, "pressure_back", t=90_000_000) == 5_400_000, "one that is late is over any moment"
     it.steps |= {step.id: StepState(StepStage.SKIPPED) for step in BURST.step}
     assert left_ms(BURST, it, "pressure_back", t=1_000_000) == 0
 
