@@ -21,7 +21,7 @@ from brain.model import (
     TaskUpdated,
 )
 from brain.office import Office
-from brain.plans.course import Work, advance, complete
+from brain.plans.course import Work, advance, complete, outage_ms
 from brain.plans.declared import Action, Plan, Step
 from brain.plans.findings import facts_of, failed_valves, seen_at, water_is_good
 from brain.plans.grading import confirmed_by, level_of, match
@@ -29,6 +29,7 @@ from brain.plans.life import move
 from brain.plans.orders import Site, manual, motorised, wanted
 from brain.plans.record import after_action
 from brain.state import CommandState, Fact, Incident, IncidentStage, Shutdown, StepStage, Task
+from datahub.contract.clock import DAY_MS
 from datahub.contract.codes import AckStatus, TaskStage
 
 
@@ -239,7 +240,9 @@ def _grows(step: Step, incident: Incident) -> bool:
 def _site(office: Office, incident: Incident, step: Step) -> Site:
     memory = office.memory
     tasks, commands = memory.tasks_of(incident.id), memory.commands_of(incident.id)
-    return Site(t=office.t, incident=incident, step=step, tasks=tasks, commands=commands, land=office.ground)
+    plan = office.plan_of(incident)
+    days = max(1, -(-outage_ms(plan, incident, t=office.t) // DAY_MS)) if plan else 1
+    return Site(t=office.t, incident=incident, step=step, tasks=tasks, commands=commands, land=office.ground, days=days)
 
 
 def search_on(office: Office) -> Iterator[Message]:

@@ -6,7 +6,7 @@ functions order the rest. Crews are left open: dispatch chooses them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from math import atan2, ceil
@@ -41,7 +41,10 @@ class Land(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """All that an action looks at: the incident, one step of its plan, and what was ordered for the incident so far."""
+    """All that an action looks at: the incident, one step of its plan, and what was ordered for the incident so far.
+
+    ``days``: how long the people concerned should have to do without from now on, in whole days, at least one.
+    """
 
     t: int
     incident: Incident
@@ -49,6 +52,7 @@ class Site:
     tasks: Sequence[Task]
     commands: Sequence[CommandState]
     land: Land
+    days: int = 1
 
     @property
     def state(self) -> StepState:
@@ -255,37 +259,54 @@ def _hydrants_out(site: Site) -> Wanted:
 
 
 def _tankers(site: Site) -> Wanted:
-    """Lorries by need: a day's water for the people cut off, shared out evenly among the lorries.
+    """Lorries by need: water for the people cut off, for as many days as it should last; then what lorries left.
 
-    A lorry serves several small communities, or several lorries share a large one.
+    Communities that are cut off later, because a valve did not close, get lorries of their own.
     """
-    people = site.incident.shutdown.communities
-    if site.mine() or not people:
-        return ()
-    need_m3 = sum(people.values()) * site.step.amount("litres_per_person_day") / 1_000
+    served = {code for task in site.mine() for code in str(task.details.get("communities", "")).split(",")}
+    people = {code: held for code, held in site.incident.shutdown.communities.items() if code not in served}
+    numbers = iter(site.numbers())
+    return [*_lorries(site, people, numbers), *_left_over(site, numbers)]
+
+
+def _lorries(site: Site, people: Mapping[str, int], numbers: Iterator[int]) -> Iterable[TaskOrdered]:
+    """A share of the people to each lorry: it serves several small communities, or several share a large one."""
+    litres = site.step.amount("litres_per_person_day") * site.days
+    need_m3 = sum(people.values()) * litres / 1_000
     lorries = min(round(site.step.amount("most_count")), ceil(need_m3 / site.step.amount("tanker_m3")))
-    parts = _shares(people, at_least=lorries)
+    parts = _shares(people, at_least=lorries) if lorries else []
     rounds: list[list[str]] = [[] for _ in range(lorries)]
     load = [0] * lorries
-    for held, code in parts if lorries else ():
+    for held, code in parts:
         least = load.index(min(load))
         rounds[least].append(code)
         load[least] += held
-    litres = site.step.amount("litres_per_person_day")
-    numbers = iter(site.numbers())
-    return [
-        site.task(
-            next(numbers),
-            place=site.land.community(tour[0]),
-            details={
+    for tour, held in zip(rounds, load, strict=True):
+        if tour:
+            details: dict[str, Fact] = {
                 "volume_m3": round(held * litres / 1_000, 1),
                 "people_count": held,
                 "communities": ",".join(dict.fromkeys(tour)),
-            },
-        )
-        for tour, held in zip(rounds, load, strict=True)
-        if tour
-    ]
+            }
+            yield site.task(next(numbers), place=site.land.community(tour[0]), details=details)
+
+
+def _left_over(site: Site, numbers: Iterator[int]) -> Iterable[TaskOrdered]:
+    """What a lorry has not brought of its share is wanted from the next, while people are without water."""
+    followed = {task.details.get("rest_of") for task in site.mine()}
+    dry = float(site.incident.facts.get("people_without_water", 0.0)) > 0
+    short = [task for task in site.mine() if task.stage is TaskStage.DONE and task.id not in followed] if dry else []
+    for task in short:
+        left_m3 = round(volume_m3(task.details) - volume_m3(task.findings), 1)
+        if left_m3 > 0:
+            details = task.details | {"volume_m3": left_m3, "rest_of": task.id}
+            yield site.task(next(numbers), place=task.place, details=details)
+
+
+def volume_m3(facts: Mapping[str, Fact]) -> float:
+    """Water that a lorry was asked for, or says it has brought [m3]."""
+    volume = facts.get("volume_m3", 0.0)
+    return float(volume) if isinstance(volume, int | float) else 0.0
 
 
 def _shares(people: Mapping[str, int], *, at_least: int) -> list[tuple[int, str]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from brain.plans.orders import volume_m3
 from brain.state import CommandState, Fact, Incident, StepStage, Task, WarningState
 from datahub.contract.clock import SECOND_MS
 from datahub.contract.codes import AckStatus, TaskStage
@@ -60,21 +61,17 @@ def _counts(
         "sms_delivered_count": float(sum(warning.delivered for warning in warnings if warning.channel == "sms")),
         "failed_valves_count": float(len(incident.failed_valves)),
     }
-    lorries = [task for task in tasks if task.duty == "water_tanker" and task.attempt == 1]
+    lorries = [
+        task for task in tasks if task.duty == "water_tanker" and task.attempt == 1 and "rest_of" not in task.details
+    ]
     if lorries:
-        counts["lorry_wanted_m3"] = round(sum(_volume_m3(task.details) for task in lorries), 1)
+        counts["lorry_wanted_m3"] = round(sum(volume_m3(task.details) for task in lorries), 1)
         counts["lorry_brought_m3"] = round(
-            sum(_volume_m3(task.findings) for task in done if task.duty == "water_tanker"), 1
+            sum(volume_m3(task.findings) for task in done if task.duty == "water_tanker"), 1
         )
     if travel:
         counts["mean_arrival_s"] = round(sum(travel) / len(travel), 1)
     return counts
-
-
-def _volume_m3(facts: Mapping[str, Fact]) -> float:
-    """Water that a lorry was asked for, or says it has brought [m3]."""
-    volume = facts.get("volume_m3", 0.0)
-    return float(volume) if isinstance(volume, int | float) else 0.0
 
 
 def _since(incident: Incident, t: int) -> float:

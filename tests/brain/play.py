@@ -199,7 +199,7 @@ def finding_well(order: WorkOrder) -> dict[str, float | str]:
         "flush_main": {"volume_m3": 900.0},
         "disinfect_main": {"free_chlorine_mg_l": 25.0},
         "water_quality_test": {"turbidity_ntu": 0.3, "free_chlorine_mg_l": 0.4, "coliform_per_100ml": 0.0},
-        "water_tanker": {"volume_m3": 10.0},
+        "water_tanker": {"volume_m3": order.details.get("volume_m3", 10.0)},
         "close_road": {"road_closed": 1.0},
         "open_road": {"road_closed": 0.0},
         "hydrants_out": {"acknowledged": 1.0},

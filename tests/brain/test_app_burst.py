@@ -369,3 +369,30 @@ def test_a_gateway_that_does_not_answer_is_asked_again_after_minutes_until_resid
     play.crews.silent = set()
     play.run(60, until=lambda: bool(play.heard(WarningFedBack)))
     assert play.heard(WarningFedBack)
+
+
+def test_lorries_leave_at_once_with_water_for_as_long_as_it_should_last(told: Play) -> None:
+    lorries = [m for m in told.heard(TaskOrdered) if m.duty == "water_tanker"]
+    (activated,) = told.heard(PlanActivated)
+    assert {m.t for m in lorries} == {activated.t}, "before a valve is closed"
+    people = sum(float(m.details["people_count"]) for m in lorries)
+    wanted = sum(float(m.details["volume_m3"]) for m in lorries)
+    assert wanted == pytest.approx(people * 0.015 * 2, abs=0.5), "15 L a person and day, a day and a half rounded up"
+    assert told.incident.record["lorry_wanted_m3"] == told.incident.record["lorry_brought_m3"] == pytest.approx(wanted)
+
+
+def test_what_a_lorry_did_not_bring_is_wanted_from_the_next_while_people_are_without_water() -> None:
+    def half(order: WorkOrder) -> dict[str, float | str]:
+        said = finding_well(order)
+        if order.duty == "water_tanker" and "rest_of" not in order.details:
+            said["volume_m3"] = float(said["volume_m3"]) / 2
+        return said
+
+    play = play_burst(Play(finds=half))
+    lorries = {m.id: m for m in play.heard(TaskOrdered) if m.duty == "water_tanker"}
+    rests = {str(m.details["rest_of"]): m for m in lorries.values() if "rest_of" in m.details}
+    assert rests
+    for of, rest in rests.items():
+        assert rest.details["volume_m3"] == pytest.approx(float(lorries[of].details["volume_m3"]) / 2, abs=0.06)
+        assert rest.place == lorries[of].place
+    assert play.incident.stage is IncidentStage.CLOSED
