@@ -129,6 +129,18 @@ def test_an_order_needs_a_seat_a_confirmation_in_words_and_comes_back_in_the_tic
     assert heard.errors == []
 
 
+def test_the_whole_header_and_every_vital_name_fit_a_small_screen(page: Page, city: City, burst: str) -> None:
+    page.goto(f"{city.url}/?incident={burst}&lang=en")
+    sign_in(page, "commander", "commander-password")
+    expect(page.locator(".cb-seat.in")).to_contain_text("Commander")
+    seat = page.locator(".cb-seat").bounding_box()
+    assert seat is not None
+    assert seat["x"] >= 0
+    assert seat["x"] + seat["width"] <= 1366
+    cut = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.innerText)"
+    assert page.locator(".cb-vital .name, .cb-head > *").evaluate_all(cut) == []
+
+
 SAY = "(said) => getElement(document.querySelector('.cb')).$emit('say', said)"
 
 
