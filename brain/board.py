@@ -14,6 +14,7 @@ from brain.model import Message
 from brain.office import Office
 from brain.seats import SeatOrder
 from brain.state import Case, CrewState, Incident, IncidentStage, Line, StepStage, StepState, Task
+from brain.terms import EVENTS, command_name, duty_name
 from brain.views import (
     Air,
     CaseView,
@@ -31,7 +32,7 @@ from brain.views import (
     TickerLine,
     WarningView,
 )
-from brain.wording import EVENTS, duty_name, ticker_line
+from brain.wording import ticker_line
 from datahub.contract.city import City
 from datahub.contract.clock import MINUTE_MS
 from datahub.queries import Queries
@@ -142,8 +143,11 @@ class Board:
             return Name(department.zh, department.en)
         if kind == "crew":
             return self._crews[key][0] if key in self._crews else Name(key, key)
-        if kind == "task" and key in self.office.memory.tasks:
-            return duty_name(self.office.memory.tasks[key].duty)
+        if kind in ("task", "task_crew", "duty") and key in self.office.memory.tasks:
+            return self._of_task(kind, self.office.memory.tasks[key])
+        if kind == "command" and key in self.office.memory.commands:
+            told = self.office.memory.commands[key]
+            return command_name(told.name, told.object, told.arguments.get("position_ratio"))
         for plan in self.office.plans:
             if kind == "plan" and plan.name == key:
                 return Name(plan.plan.zh, plan.plan.en)
@@ -151,6 +155,12 @@ class Board:
                 if step.id == key:
                     return Name(step.zh, step.en)
         return Name(key, key)
+
+    def _of_task(self, kind: str, task: Task) -> Name:
+        """What a task is called, who has it (empty: nobody), or the word of its duty."""
+        if kind == "duty":
+            return Name(task.duty, task.duty)
+        return duty_name(task.duty) if kind == "task" else self.name("crew", task.crew)
 
     def _incident(self, it: Incident) -> IncidentView:
         steps = self._steps(it)

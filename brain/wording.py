@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
-
 from brain.model import (
     AlarmCleared,
     AlarmRaised,
@@ -32,48 +29,26 @@ from brain.model import (
     WarningFedBack,
     WarningIssued,
 )
+from brain.reasons import Namer, reason, task_of
+from brain.terms import (
+    ACKS,
+    AT_DESK,
+    CASE_STEPS,
+    EVENTS,
+    LATIN,
+    ROMAN,
+    STAGES,
+    command_name,
+    counted,
+    duty_name,
+    order_name,
+    seat_name,
+)
 from brain.views import Name, TickerLine
-from datahub.contract.codes import CaseStep, TaskStage
+from datahub.contract.codes import AckStatus, CaseStep, TaskStage
 from datahub.contract.duties import duties
 
-ROMAN: Final = {1: "Ⅰ", 2: "Ⅱ", 3: "Ⅲ", 4: "Ⅳ"}
-
-EVENTS: Final = {
-    "water_main_burst": Name("供水主干管爆管", "burst water main"),
-    "lamp_dark": Name("路灯不亮", "street lamp out"),
-    "feeder_dark": Name("路段路灯不亮", "section of street lamps out"),
-    "device_silent": Name("设备失联", "device silent"),
-}
-
-STAGES: Final = {
-    TaskStage.ORDERED: Name("待派", "to be given out"),
-    TaskStage.SUBMITTED: Name("已下达", "handed in"),
-    TaskStage.ACCEPTED: Name("已接单", "accepted"),
-    TaskStage.EN_ROUTE: Name("赶赴现场", "on the way"),
-    TaskStage.ON_SITE: Name("已到场", "on site"),
-    TaskStage.DONE: Name("已完成", "done"),
-    TaskStage.FAILED: Name("未能完成", "failed"),
-    TaskStage.WITHDRAWN: Name("已撤回", "withdrawn"),
-}
-
-CASE_STEPS: Final = {
-    CaseStep.COLLECTED: Name("信息采集", "collected"),
-    CaseStep.FILED: Name("案卷建立", "filed"),
-    CaseStep.DISPATCHED: Name("任务派遣", "dispatched"),
-    CaseStep.HANDLING: Name("任务处理", "being handled"),
-    CaseStep.FED_BACK: Name("处理反馈", "fed back"),
-    CaseStep.CLOSED: Name("核查结案", "verified and closed"),
-    CaseStep.EVALUATED: Name("综合评价", "evaluated"),
-}
-
-#: Names of steps, departments and crews, as far as the declarations have them: (kind, id) -> name.
-Namer = Callable[[str, str], Name]
-
-
-def duty_name(duty: str) -> Name:
-    """What people call a duty; the word itself where it is not declared (an order of an older version)."""
-    known = duties().get(duty)
-    return Name(known.zh, known.en) if known else Name(duty, duty)
+__all__ = ["EVENTS", "STAGES", "ticker_line"]
 
 
 def ticker_line(message: Message, name: Namer) -> TickerLine | None:
@@ -98,22 +73,23 @@ def _event(message: Message, name: Namer) -> _Line | None:
         case EventConfirmed(id=id_):
             return id_, 3, "事件确认", "Event confirmed"
         case EventDismissed(id=id_, why=why):
-            return id_, 5, f"事件排除：{why}", f"Event dismissed: {why}"
-        case PlanActivated(event=event, plan=plan, level=level, reasons=reasons):
-            title, why = name("plan", plan), ", ".join(reasons)
-            zh, en = f"启动{title.zh}，{ROMAN[level]}级响应", f"Plan '{title.en}' starts at level {level}: {why}"
+            told = reason(why, name)
+            return id_, 5, f"事件排除：{told.zh}", f"Event dismissed: {told.en}"
+        case PlanActivated(event=event, plan=plan, level=level):
+            title = name("plan", plan)
+            zh, en = f"启动{title.zh}，{ROMAN[level]}级响应", f"Plan '{title.en}' starts at Level {LATIN[level]}"
             return event, level, zh, en
         case LevelChanged(event=event, level=level):
-            return event, level, f"响应级别调整为{ROMAN[level]}级", f"Response level is now {level}"
+            return event, level, f"响应级别调整为{ROMAN[level]}级", f"Response is now at Level {LATIN[level]}"
         case EventClosed(id=id_, record=record) if "tasks_count" in record:
             hours = float(record.get("closed_s", 0)) / 3_600
             return id_, 5, f"事件处置结束，历时{hours:.1f}小时", f"Incident closed after {hours:.1f} h"
         case WarningIssued(id=id_, people=people, channel=channel):
             channels = {"sms": Name("短信", "text message"), "door": Name("上门", "at the door")}
             by = channels.get(channel, Name(channel, channel))
-            return id_, 4, f"发布预警（{by.zh}）：{people}人", f"Warning issued ({by.en}) to {people} people"
+            return id_, 4, f"发布预警（{by.zh}）：{people:,}人", f"Warning issued ({by.en}) to {people:,} people"
         case WarningFedBack(id=id_, sent=sent, delivered=delivered):
-            return id_, 5, f"预警反馈：发送{sent}，送达{delivered}", f"Warning reached {delivered} of {sent}"
+            return id_, 5, f"预警反馈：发送{sent:,}，送达{delivered:,}", f"Warning reached {delivered:,} of {sent:,}"
         case _:
             return None
 
@@ -138,14 +114,19 @@ def _work(message: Message, name: Namer) -> _Line | None:
         case TaskUpdated(id=id_, stage=stage, crew=crew, findings=findings):
             if stage is TaskStage.SUBMITTED or (stage is TaskStage.ORDERED and not crew):
                 return None
-            who, how = name("crew", crew), STAGES[stage]
+            who, how = name("crew", crew), _how(stage, name("duty", id_).en)
             why = f": {findings['why']}" if "why" in findings else ""
             grade = 3 if stage in (TaskStage.FAILED, TaskStage.WITHDRAWN) and why else 5
             task = name("task", id_)
             return id_, grade, f"{who.zh}{how.zh}：{task.zh}", f"{who.en} {how.en} - {task.en}{why}".strip()
         case DepartmentUnreachable(department=department, failures=failures) if failures == 1 or failures % 5 == 0:
             who = name("department", department)
-            return department, 3, f"{who.zh}系统无应答（{failures}次）", f"{who.en} does not answer ({failures} times)"
+            return (
+                department,
+                3,
+                f"{who.zh}系统无应答（{failures}次）",
+                f"{who.en} does not answer ({counted(failures, 'time', 'times')})",
+            )
         case DepartmentReached(department=department, silent_s=silent_s):
             who = name("department", department)
             return department, 5, f"{who.zh}系统恢复应答", f"{who.en} answers again after {silent_s / 60:.0f} min"
@@ -162,20 +143,47 @@ def _rest(message: Message, name: Namer) -> _Line | None:
             return id_, 5, "告警解除", "Alarm cleared"
         case AnomalyFound(id=id_, evidence=evidence):
             n = len(evidence)
-            return id_, 4, f"供水异常：{n}个监测点偏离", f"Supply anomaly: {n} loggers off normal"
-        case CommandOrdered(id=id_, name=command, device=device):
-            return id_, 5, f"远程指令：{command}（{device}）", f"Command to device: {command} ({device})"
+            off = counted(n, "logger", "loggers")
+            return id_, 4, f"供水异常：{n}个监测点偏离", f"Supply anomaly: {off} off normal"
+        case CommandOrdered(id=id_, name=command, object=object_, arguments=arguments):
+            what = command_name(command, object_, arguments.get("position_ratio"))
+            return id_, 5, f"远程指令：{what.zh}", f"Command to device: {what.en}"
         case CommandUpdated(id=id_, status=status):
-            return id_, 5, f"指令状态：{status}", f"Command {status}"
+            what, how = name("command", id_), ACKS[status]
+            grade = 3 if status in (AckStatus.REJECTED, AckStatus.EXPIRED) else 5
+            if what.zh == id_:
+                return id_, grade, f"远程指令{how.zh}", f"Command {how.en}"
+            return id_, grade, f"{how.zh}：{what.zh}", f"Command {how.en}: {what.en}"
         case CaseFiled(id=id_, type=type_):
             what = EVENTS.get(type_, Name(type_, type_))
             return id_, 4, f"立案：{what.zh}", f"Case filed: {what.en}"
         case CaseMoved(id=id_, step=step, note=note) if step not in (CaseStep.COLLECTED, CaseStep.FILED):
             how = CASE_STEPS[step]
             return id_, 5, f"案件{how.zh}", f"Case {how.en}" + (f" ({note})" if note else "")
-        case OrderGiven(subject=subject, seat=seat, order=order):
-            return subject, 5, f"席位{seat}指令：{order}", f"Seat {seat} orders: {order}"
-        case OrderRefused(subject=subject, seat=seat, why=why):
-            return subject, 4, f"席位{seat}指令未执行：{why}", f"Order of seat {seat} refused: {why}"
+        case OrderGiven(subject=subject, seat=seat, order=order, arguments=arguments):
+            who, what, rest = seat_name(seat), order_name(order), _given(message, name)
+            return subject, 5, f"{who.zh}指令：{what.zh}{rest.zh}", f"{who.en} orders: {what.en}{rest.en}"
+        case OrderRefused(subject=subject, seat=seat, order=order, why=why):
+            who, what, told = seat_name(seat), order_name(order), reason(why, name)
+            zh = f"{who.zh}指令「{what.zh}」未执行：{told.zh}"
+            return subject, 4, zh, f"{who.en}: could not {what.en}: {told.en}"
         case _:
             return None
+
+
+def _how(stage: TaskStage, duty: str) -> Name:
+    """A task's stage; a desk goes nowhere, so it is never on site."""
+    known = duties().get(duty)
+    return AT_DESK if known and known.desk and stage in (TaskStage.EN_ROUTE, TaskStage.ON_SITE) else STAGES[stage]
+
+
+def _given(order: OrderGiven, name: Namer) -> Name:
+    """What a person has given with an order: a level, a crew, or a reason in their own words."""
+    given = order.arguments
+    if "level" in given:
+        level = int(given["level"])
+        return Name(f"（{ROMAN.get(level, level)}级）", f" (Level {LATIN.get(level, level)})")
+    if "crew" in given:
+        task, crew = task_of(order.subject, name), name("crew", str(given["crew"]))
+        return Name(f"：{task.zh}→{crew.zh}", f" {task.en} to {crew.en}")
+    return Name(f"（{given['why']}）", f" ({given['why']})") if given.get("why") else Name("", "")

@@ -9,6 +9,7 @@ from typing import Final
 from brain.console.actions import actions, reassignments
 from brain.console.look import Look
 from brain.console.shown import Json, Panel, fact
+from brain.terms import SEATS
 from brain.views import CrewView, IncidentView, Situation, StepView, TaskView, WarningView
 from datahub.contract.city import City
 
@@ -89,9 +90,11 @@ def _facts(facts: tuple[tuple[str, float | str], ...], section: str, look: Look,
 
 def reason_of(reason: str, look: Look) -> str:
     """A criterion in words: 'people_without_water at least 5000 (6120)' with the fact's own name."""
+    reason = reason.removeprefix("set by ")
+    if reason in SEATS:
+        return look.words("incident.set_by", seat=look.words.of(SEATS[reason]))
     if look.lang == "zh":
         reason = reason.replace("no graver criterion is met", "未达更高级别标准").replace(" at least ", " ≥ ")
-        reason = reason.replace("set by ", "席位调整：")
     reason = re.sub(r"\d{4,}", lambda found: f"{int(found[0]):,}", reason.replace(">=", "≥").replace("<=", "≤"))
     return re.sub(r"\b[a-z]+(?:_[a-z0-9]+)+\b", lambda found: look.words(f"fact.{found[0]}"), reason)
 

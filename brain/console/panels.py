@@ -78,7 +78,7 @@ def _basis(sign: Vital, look: Look) -> Panel:
 
 
 def ticker(situation: Situation, look: Look) -> Panel:
-    """The last messages, newest first."""
+    """The last messages, what happened last first: a department may tell late what it did before."""
     seen: Counter[int] = Counter()
     told = [line for line in situation.ticker if line.kind not in _DEVICES_OWN]
     lines: Panel = {}
@@ -86,7 +86,7 @@ def ticker(situation: Situation, look: Look) -> Panel:
         seen[line.t] += 1
         text = look.words.of(line.text)
         lines[f"{line.t}-{seen[line.t]}"] = {"t": line.t, "grade": line.grade, "text": text, "subject": line.subject}
-    shown = list(reversed(lines))[:LINES]
+    shown = [key for _, key in sorted(zip(told, lines, strict=True), key=lambda each: each[0].t)][::-1][:LINES]
     return {"order": list(shown), "by": {key: lines[key] for key in shown}}
 
 

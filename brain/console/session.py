@@ -18,6 +18,7 @@ from brain.console.shown import Json, Panel
 from brain.console.traces import PROPERTIES, traces
 from brain.console.words import LANGUAGES
 from brain.model import OrderGiven
+from brain.reasons import plain, reason
 from brain.seats import SeatOrder
 from brain.views import Situation
 from datahub.contract.errors import UsageError
@@ -156,7 +157,7 @@ class Session:
         except OrderInvalidError:
             self.tell("refused", words("order.unknown"))
         except UsageError as error:
-            self.tell("refused", str(error))
+            self.tell("refused", words.of(reason(str(error), plain)))
         else:
             self._waiting = [*self._waiting[-FORGET:], (given, len(situation.ticker))]
             self.tell("sent", words("order.sent", order=words(f"order.{order}")))
@@ -178,7 +179,7 @@ class Session:
         word = words(f"order.{given.order}")
         for line in mine:
             if line.kind == "OrderRefused":
-                return "refused", words("order.refused", at=clock(line.t), order=word, why=words.of(line.text))
+                return "refused", words("order.refused", at=clock(line.t), why=words.of(line.text))
         if any(line.kind == "OrderGiven" for line in mine):
             at = next(line.t for line in mine if line.kind == "OrderGiven")
             return "done", words("order.done", at=clock(at), order=word)

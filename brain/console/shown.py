@@ -35,7 +35,7 @@ def scaled(unit: str) -> tuple[float, str, int]:
 def vital_scale(sign: Vital, words: Words) -> tuple[float, str, int]:
     """The same for an indicator; counts carry the word of what is counted."""
     if sign.key in _COUNTED:
-        return 1.0, words(_COUNTED[sign.key]), 0
+        return 1.0, words(_COUNTED[sign.key], n=round(sign.value or 0)), 0
     return scaled(_VITAL_UNIT.get(sign.key, sign.unit))
 
 

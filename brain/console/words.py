@@ -25,8 +25,12 @@ class Words:
     unit: dict[str, str]
 
     def __call__(self, key: str, **given: object) -> str:
-        """A word, its places filled in; an unknown key stands for itself, so that a page never falls silent."""
-        text = self.said.get(key)
+        """A word, its places filled in; an unknown key stands for itself, so that a page never falls silent.
+
+        Where ``n`` is one, the word's ``_one`` is taken if it has such.
+        """
+        text = self.said.get(f"{key}_one") if str(given.get("n")) == "1" else None
+        text = self.said.get(key) if text is None else text
         return key.rpartition(".")[2] if text is None else text.format(**given)
 
     def of(self, name: Name) -> str:

@@ -211,7 +211,7 @@ def test_an_order_bears_the_servers_seat_and_its_end_is_told(play: Play) -> None
     tab.session.push()
     assert tab.held["told"]["kind"] == "done"
     assert tab.held["matter"]["level"] == 1
-    assert any("commander" in line["text"] for line in tab.held["ticker"]["by"].values())
+    assert any("指挥长席" in line["text"] for line in tab.held["ticker"]["by"].values())
 
 
 def test_the_second_of_two_people_is_told_that_the_matter_has_moved_on(play: Play) -> None:

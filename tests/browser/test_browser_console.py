@@ -122,7 +122,7 @@ def test_an_order_needs_a_seat_a_confirmation_in_words_and_comes_back_in_the_tic
     assert isinstance(before, list)
     assert orders[len(before) :] == [["set_level", "commander", "commander", {"level": 1}]]
     expect(page.locator(".cb-told")).to_contain_text("已执行")
-    expect(page.locator(".cb-ticker")).to_contain_text("席位commander指令")
+    expect(page.locator(".cb-ticker")).to_contain_text("指挥长席指令：调整级别（Ⅰ级）")
     expect(page.locator(".cb-item.chosen")).to_contain_text("Ⅰ级")
     page.reload()
     expect(page.locator(".cb-seat.in")).to_contain_text("指挥长席")

@@ -99,6 +99,7 @@ export default {
       return step.stage === "skipped" ? this.w("step.skipped") : "";
     },
     rest(step) {
+      if (step.stage === "done" && step.opened && step.done - step.opened < 1000) return this.w("step.at_once");
       if (step.stage === "done" && step.opened) return this.w("step.took", { span: span(step.done - step.opened, this.w) });
       if (step.stage !== "open") return "";
       return [step.overdue ? this.w("step.overdue") : "", step.deadline ? when(step.deadline, this.s.head.t) : ""].filter(Boolean).join(" · ");

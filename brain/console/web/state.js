@@ -37,10 +37,10 @@ export function newState(first) {
   return reactive(state);
 }
 
-// words("section.key", {n: 3}) -> text; what fills a word in is text, never markup.
+// words("section.key", {n: 3}) -> text; what fills a word in is text, never markup. Where n is one, "key_one" is taken.
 export function speaker(words) {
   return (key, given = {}) =>
-    (words[key] ?? key.split(".").pop()).replace(/\{(\w+)\}/g, (whole, name) => given[name] ?? whole);
+    ((String(given.n) === "1" ? words[key + "_one"] : undefined) ?? words[key] ?? key.split(".").pop()).replace(/\{(\w+)\}/g, (whole, name) => given[name] ?? whole);
 }
 
 // The address bar says what is looked at, so that it can be sent to somebody else.
