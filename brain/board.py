@@ -12,8 +12,9 @@ import numpy as np
 from brain.curves import Curves
 from brain.model import Message
 from brain.office import Office
+from brain.plans.declared import FACTS, Step
 from brain.seats import SeatOrder
-from brain.state import Case, CrewState, Incident, IncidentStage, Line, StepStage, StepState, Task
+from brain.state import Case, CrewState, Fact, Incident, IncidentStage, Line, StepStage, StepState, Task
 from brain.terms import EVENTS, command_name, duty_name
 from brain.views import (
     Air,
@@ -35,6 +36,7 @@ from brain.views import (
 from brain.wording import ticker_line
 from datahub.contract.city import City
 from datahub.contract.clock import MINUTE_MS
+from datahub.contract.codes import TaskStage
 from datahub.queries import Queries
 
 TICKER: Final = 200
@@ -214,6 +216,7 @@ class Board:
                     done=state.done,
                     overdue=state.overdue,
                     tasks=tuple(task.id for task in tasks if task.step == step.id),
+                    outcome=_outcome(it, step, [task for task in tasks if task.step == step.id], state.stage),
                 )
             )
         return tuple(found)
@@ -290,6 +293,16 @@ class Board:
             reworks=case.reworks,
             on_time=case.on_time,
         )
+
+
+def _outcome(it: Incident, step: Step, tasks: Sequence[Task], stage: StepStage) -> tuple[tuple[str, Fact], ...]:
+    """What a step that is done has brought to light: findings of its last task, and the facts that it waited for."""
+    if stage is not StepStage.DONE:
+        return ()
+    last = next((task.findings for task in reversed(tasks) if task.stage is TaskStage.DONE), {})
+    found = {key: value for key, value in last.items() if key in FACTS}
+    found |= {each.fact: it.facts[each.fact] for each in step.done_when if each.fact in it.facts}
+    return tuple(sorted(found.items()))
 
 
 def _worst_first(incidents: Iterable[Incident]) -> list[Incident]:

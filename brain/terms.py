@@ -34,7 +34,7 @@ STAGES: Final = {
     TaskStage.WITHDRAWN: Name("已撤回", "withdrawn"),
 }
 
-AT_DESK: Final = Name("已受理", "at work on it")
+AT_DESK: Final = Name("已受理", "at work")
 """A desk that works on a task: it has taken it up, but goes nowhere, so it is never "on site"."""
 
 CASE_STEPS: Final = {

@@ -51,7 +51,7 @@ class Vital:
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """One line of the plan's checklist."""
+    """One line of the plan's checklist. ``outcome``: what it brought to light, in the plan's facts; empty before."""
 
     id: str
     name: Name
@@ -64,6 +64,7 @@ class StepView:
     done: int
     overdue: bool
     tasks: tuple[str, ...]
+    outcome: tuple[tuple[str, Fact], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,15 @@ _SETTLED = ("done", "skipped")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of the loop: when it was reached [ms; 0: not yet], and what there is to say of it."""
+    """One part of the loop: when it was reached [ms; 0: not yet], and what there is to say of it.
+
+    ``goes_on``: reached, but what it stands for still goes on, so that the next part has not begun.
+    """
 
     key: str
     t: int
     note: str
+    goes_on: bool = False
 
 
 def loop(situation: Situation, look: Look) -> Panel:
@@ -30,19 +34,25 @@ def loop(situation: Situation, look: Look) -> Panel:
         return {}
     desks = {crew.code for crew in situation.crews if crew.vehicle == DESK}
     parts = parts_of(incident, [task for task in situation.tasks if task.event == incident.id], look, desks=desks)
-    now = next((index for index, part in enumerate(parts) if not part.t), len(parts))
+    now = next((index for index, part in enumerate(parts) if part.goes_on or not part.t), len(parts))
     ended = bool(incident.closed) or incident.stage == "dismissed"
     shown: list[Json] = [
         {
             "key": part.key,
             "name": look.words(f"loop.{part.key}"),
             "t": part.t,
-            "state": "done" if part.t else "none" if ended else "now" if index == now else "waiting",
+            "state": _state(part, ended=ended, now=index == now),
             "note": part.note,
         }
         for index, part in enumerate(parts)
     ]
     return {"id": incident.id, "name": look.words.of(incident.name), "level": incident.level, "parts": shown}
+
+
+def _state(part: Part, *, ended: bool, now: bool) -> str:
+    if part.t and not (part.goes_on and now):
+        return "done"
+    return "none" if ended else "now" if now else "waiting"
 
 
 def _trigger(incident: IncidentView, look: Look) -> str:
@@ -56,41 +66,40 @@ def _trigger(incident: IncidentView, look: Look) -> str:
 def parts_of(
     incident: IncidentView, tasks: Sequence[TaskView], look: Look, *, desks: Container[str] = ()
 ) -> tuple[Part, ...]:
-    """When each part was reached. Crews of ``desks`` never drive, so they are on site at once and do not count."""
+    """When each part was reached. Crews of ``desks`` never drive, so they are never on site and do not count.
+
+    The patrol that looked before the plan began is a crew on site like any other. Closure begins when everything but
+    standing down, the plan's last step, is done; until then repair and recovery feed back.
+    """
     words = look.words
-    respond = [step for step in incident.steps if step.phase == "respond"]
-    names = {step.id: step.phase for step in incident.steps}
-    sent = [task for task in tasks if names.get(task.step) == "respond" and incident.activated]
-    arrived = min((task.arrived for task in sent if task.arrived and task.crew not in desks), default=0)
-    back = sum(step.stage in _SETTLED for step in respond)
-    answered = max((step.done for step in respond), default=0) if respond and back == len(respond) else 0
-    through = sum(step.stage in _SETTLED for step in incident.steps)
+    sent = [task for task in tasks if task.crew not in desks and task.stage != "ordered"]
+    arrived = min((task.arrived for task in sent if task.arrived), default=0)
     departments = len({task.department for task in tasks})
     out = incident.stage == "dismissed"
+    linked = words("loop.linkage_note", n=departments) if incident.activated else words("loop.linkage_wait")
+    on_way = words("loop.dispatch_note") if arrived else words("loop.dispatch_wait", n=len(sent))
+    feedback = _feedback(incident, look)
+    closing = words("loop.closure_later") if feedback.goes_on or not feedback.t else words("loop.closure_wait")
+    closed = words("loop.dismissed_note") if out else words("loop.closure_note") if incident.closed else closing
     return (
         Part("trigger", incident.raised, _trigger(incident, look)),
-        Part(
-            "linkage",
-            incident.activated,
-            words("loop.linkage_note", n=departments) if incident.activated else words("loop.linkage_wait"),
-        ),
-        Part(
-            "dispatch",
-            arrived,
-            words("loop.dispatch_note") if arrived else words("loop.dispatch_wait", n=len(sent)),
-        ),
-        Part(
-            "feedback",
-            answered,
-            words("loop.feedback_note") if answered else words("loop.feedback_wait", done=back, all=len(respond)),
-        ),
-        Part(
-            "closure",
-            incident.closed,
-            words("loop.dismissed_note")
-            if out
-            else words("loop.closure_note")
-            if incident.closed
-            else words("loop.closure_wait", done=through, all=len(incident.steps)),
-        ),
+        Part("linkage", incident.activated, linked),
+        Part("dispatch", arrived, on_way),
+        feedback,
+        Part("closure", incident.closed, closed),
     )
+
+
+def _feedback(incident: IncidentView, look: Look) -> Part:
+    """The response fed back, then repair and recovery up to standing down."""
+    words = look.words
+    respond = [step for step in incident.steps if step.phase == "respond"]
+    recover = [step for step in incident.steps if step.phase == "recover"][:-1]
+    back, mended = (sum(step.stage in _SETTLED for step in steps) for steps in (respond, recover))
+    if not respond or back < len(respond):
+        return Part("feedback", 0, words("loop.feedback_wait", done=back, all=len(respond)))
+    answered = max(step.done for step in respond)
+    if mended < len(recover) and not incident.closed:
+        note = words("loop.recovery_wait", done=mended, all=len(recover))
+        return Part("feedback", answered, note, goes_on=True)
+    return Part("feedback", answered, words("loop.feedback_note"))

@@ -8,10 +8,12 @@ from typing import Final
 
 from brain.console.actions import actions, reassignments
 from brain.console.look import Look
+from brain.console.picture import DESK
 from brain.console.shown import Json, Panel, fact
 from brain.terms import SEATS
 from brain.views import CrewView, IncidentView, Situation, StepView, TaskView, WarningView
 from datahub.contract.city import City
+from datahub.contract.duties import duties
 
 ENDED: Final = 3
 """Ended incidents that stay on the list."""
@@ -112,7 +114,21 @@ def _step(step: StepView, look: Look) -> Panel:
         "done": step.done,
         "overdue": step.overdue and step.stage == "open",
         "tasks": list(step.tasks),
+        "outcome": _outcome(step, look),
     }
+
+
+def _outcome(step: StepView, look: Look) -> str:
+    """What a step that is done has shown, where that is not plain from its being done: calls may fit or not."""
+    keys = (f"outcome.{key}{value:.0f}" for key, value in step.outcome if not isinstance(value, str))
+    return ", ".join(look.words(key) for key in keys if look.words.knows(key))
+
+
+def _stage(task: TaskView, crew: CrewView | None, look: Look) -> str:
+    """A task's stage in words; a desk goes nowhere, so it is never on site."""
+    known = duties().get(task.duty)
+    desk = (known is not None and known.desk) or (crew is not None and crew.vehicle == DESK)
+    return look.words("crew.at_desk" if desk and task.stage in ("en_route", "on_site") else f"crew.{task.stage}")
 
 
 def _task(task: TaskView, look: Look, crews: Mapping[str, CrewView], *, t: int) -> Panel:
@@ -124,6 +140,7 @@ def _task(task: TaskView, look: Look, crews: Mapping[str, CrewView], *, t: int) 
         "code": task.crew,
         "department": look.words.of(task.department),
         "stage": task.stage,
+        "word": _stage(task, crew, look),
         "attempt": task.attempt,
         "eta": eta if eta > t else 0,
         "arrived": task.arrived,

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from play import START, Play, burst
+from play import START, Play, burst, finding_well
 
 from brain.console.changes import apply
 from brain.console.door import Door
@@ -22,6 +22,7 @@ from brain.console.traces import traces
 from brain.console.words import words
 from brain.model import OrderGiven
 from brain.views import Curve, Name, Situation, Vital
+from datahub.connector import WorkOrder
 from datahub.contract.clock import HOUR_MS, MINUTE_MS
 
 
@@ -115,6 +116,30 @@ def test_the_plan_is_shown_in_full_with_its_own_names_in_both_languages(play: Pl
         assert [step["name"] for step in shown] == [getattr(step, lang) for step in plan.step]
 
 
+@pytest.mark.parametrize(("fits", "word"), [(1.0, "calls fit"), (0.0, "no match")])
+def test_a_step_that_is_done_says_what_came_of_it(fits: float, word: str) -> None:
+    def finds(order: WorkOrder) -> dict[str, float | str]:
+        return {"calls_count": 3.0, "plausible": fits} if order.duty == "confirm_call" else finding_well(order)
+
+    play = Play(watched=True, finds=finds)
+    play.step()
+    activated(play)
+    steps = {step["id"]: step for step in Tab(play, lang="en").held["matter"]["steps"]}
+    assert steps["confirm_call"]["outcome"] == word
+    assert steps["patrol"]["outcome"] == "burst seen"
+    assert steps["stand_down"]["outcome"] == ""
+    play.store.close()
+
+
+def test_a_desk_has_taken_up_its_task_and_is_never_on_site(play: Play) -> None:
+    activated(play)
+    tab = Tab(play, lang="en")
+    desks = {crew.code for office in play.city.departments.values() for crew in office.crews if crew.vehicle == "desk"}
+    said = [task["word"] for task in tab.held["matter"]["tasks"].values() if task["code"] in desks]
+    assert said
+    assert "on site" not in said
+
+
 def test_the_map_shows_the_area_once_it_is_sure_and_where_crews_go(play: Play) -> None:
     activated(play)
     drawn = Tab(play).held["map"]
@@ -137,6 +162,12 @@ def test_the_loop_goes_from_trigger_to_closure_and_only_forward(play: Play) -> N
     assert [part["key"] for part in parts] == ["trigger", "linkage", "dispatch", "feedback", "closure"]
     assert [part["state"] for part in parts] == ["done", "now", "waiting", "waiting", "waiting"]
     play.run(60)
+    tab.session.push()
+    parts = tab.held["loop"]["parts"]
+    assert [part["state"] for part in parts] == ["done", "done", "done", "now", "waiting"]
+    patrol = next(task for task in play.brain.memory.tasks.values() if task.step == "patrol" and task.arrived)
+    assert parts[2]["t"] == patrol.arrived
+    assert "步" in parts[3]["note"]
     play.senses.is_normal = True
     play.run(400, until=lambda: not play.incident.open)
     tab.session.push()
@@ -154,7 +185,9 @@ def test_the_loop_of_what_was_not_so_ends_at_once(play: Play) -> None:
     tab = Tab(play)
     play.run(60, until=lambda: play.brain.memory.incidents != {} and not play.incident.open)
     tab.session.hear({"what": "select", "incident": play.incident.id})
-    assert [part["state"] for part in tab.held["loop"]["parts"]] == ["done", "none", "none", "none", "done"]
+    states = [part["state"] for part in tab.held["loop"]["parts"]]
+    patrolled = any(task.arrived for task in play.brain.memory.tasks.values() if task.step == "patrol")
+    assert states == ["done", "none", "done" if patrolled else "none", "none", "done"]
     assert tab.held["loop"]["parts"][4]["note"] == words("zh")("loop.dismissed_note")
 
 

@@ -26,7 +26,7 @@ export default {
     // How long after the part before it.
     after(i) {
       const parts = this.s.loop.parts, before = parts.slice(0, i).reverse().find((part) => part.t);
-      return parts[i].t && before ? span(parts[i].t - before.t, this.w) : "";
+      return parts[i].t && before && parts[i].t > before.t ? span(parts[i].t - before.t, this.w) : "";
     },
   },
 };

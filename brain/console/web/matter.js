@@ -17,8 +17,8 @@ export default {
           <h3>{{ w('phase.' + phase.key) }}</h3>
           <div v-for="step in phase.steps" :key="step.id" class="cb-step" :class="[step.stage, { late: step.overdue }]">
             <i class="box" aria-hidden="true">{{ { done: '✓', skipped: '–', open: '▸' }[step.stage] ?? '' }}</i>
-            <span class="what" :title="step.name + ' · ' + step.owner"><b>{{ step.name }}<em v-if="step.round > 1">{{ w('step.round', { n: step.round }) }}</em></b>
-              <i>{{ step.owner }}<template v-if="crewOf(step)"> · {{ crewOf(step) }}</template></i></span>
+            <span class="what" :title="[step.name, step.outcome, step.owner].filter(Boolean).join(' · ')"><b>{{ step.name }}<em v-if="step.round > 1">{{ w('step.round', { n: step.round }) }}</em></b>
+              <i><u v-if="step.outcome">{{ step.outcome }}</u>{{ step.owner }}<template v-if="crewOf(step)"> · {{ crewOf(step) }}</template></i></span>
             <span class="clock" :class="due(step)?.over ? 'over' : due(step)?.soon ? 'soon' : ''"><b>{{ main(step) }}</b><i>{{ rest(step) }}</i></span>
           </div>
         </template>
@@ -40,7 +40,7 @@ export default {
         <p v-if="!going.length" class="cb-empty calm">{{ w('empty.crews') }}</p>
         <div class="scroll"><div v-for="task in going" :key="task.id" class="cb-task">
           <span class="what"><b>{{ task.crew || w('crew.nobody') }}</b><i>{{ task.name }}<template v-if="task.count > 1"> × {{ task.count }}</template></i></span>
-          <span class="clock"><b>{{ w('crew.' + task.stage) }}</b><i>{{ task.eta && !task.arrived ? w('crew.eta', { at: clock(task.eta) }) : task.arrived ? clock(task.arrived) : '' }}</i></span>
+          <span class="clock"><b>{{ task.word }}</b><i>{{ task.eta && !task.arrived ? w('crew.eta', { at: clock(task.eta) }) : task.arrived ? clock(task.arrived) : '' }}</i></span>
           <button v-if="m.assign[task.id]" class="cb-quiet" :title="w('order.assign')" @click="assign(task)">⇄</button></div></div>
       </div>
       <div class="cb-panel cb-actions">
