@@ -58,17 +58,10 @@ class Land:
         return gzip.compress(msgspec.json.encode(self.document), compresslevel=6, mtime=0)
 
     def _view(self) -> Json:
-        """Corners [lat, lon] around the communities of nearly all people: far islets do not make the city small."""
-        divisions = [self.city.divisions[code] for code in self.city.communities]
-        if not divisions:
+        """Corners [lat, lon] around the whole city, its islands too."""
+        points = np.concatenate(self.city.outline) if self.city.outline else self._middles
+        if not len(points):
             return []
-        weight = np.maximum(np.array([each.population for each in divisions], np.float64), 1.0)
-        inside = np.ones(len(divisions), np.bool_)
-        for axis in (0, 1):
-            low, high = _quantiles(self._middles[:, axis], weight)
-            inside &= (self._middles[:, axis] >= low) & (self._middles[:, axis] <= high)
-        rings = [ring for each, is_in in zip(divisions, inside, strict=True) if is_in for ring in each.rings]
-        points = np.concatenate(rings) if rings else self._middles
         (west, south), (east, north) = np.round([points.min(axis=0), points.max(axis=0)], _DECIMALS).tolist()
         return [[south, west], [north, east]]
 
@@ -93,14 +86,6 @@ class Land:
     def _middles(self) -> Floats:
         divisions = [self.city.divisions[code] for code in self.city.communities]
         return np.array([(each.lon, each.lat) for each in divisions], np.float64).reshape(-1, 2)
-
-
-def _quantiles(value: Floats, weight: Floats) -> tuple[float, float]:
-    """Where the middle 99 % of the weight lies."""
-    order = np.argsort(value, kind="stable")
-    share = np.cumsum(weight[order]) / weight.sum()
-    low, high = (value[order][min(int(np.searchsorted(share, at)), len(value) - 1)] for at in (0.005, 0.995))
-    return float(low), float(high)
 
 
 def _points(ring: NDArray[np.float64]) -> Json:

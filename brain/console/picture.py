@@ -57,6 +57,7 @@ def _crew(crew: CrewView, task: TaskView | None, look: Look, *, t: int) -> Panel
     if task is not None:
         shown |= {
             "stage": crew.stage,
+            "word": look.words(f"crew.{crew.stage}"),
             "task": look.words.of(task.name),
             "to": [task.lat, task.lon],
             "event": task.event,

@@ -90,7 +90,7 @@ def test_the_checklist_the_area_and_the_crews_are_those_of_the_plan(page: Page, 
     assert page.locator(".cb-step.open .clock b").first.inner_text().startswith("剩余")
     expect(page.locator(".cb-mode")).to_contain_text("战时")
     expect(page.locator(".cb-facts")).to_contain_text("停水人口")
-    assert page.locator(".leaflet-area-pane path").count() > 0
+    page.wait_for_selector(".leaflet-area-pane path", state="attached")
 
 
 def sign_in(page: Page, seat: str, password: str) -> None:
@@ -139,6 +139,28 @@ def test_the_whole_header_and_every_vital_name_fit_a_small_screen(page: Page, ci
     assert seat["x"] + seat["width"] <= 1366
     cut = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.innerText)"
     assert page.locator(".cb-vital .name, .cb-head > *").evaluate_all(cut) == []
+
+
+def test_a_small_screen_leaves_the_map_free_and_says_what_stands_below(page: Page, city: City, burst: str) -> None:
+    page.goto(f"{city.url}/?incident={burst}&lang=en")
+    page.wait_for_selector(".cb-crew .busy")
+    expect(page.locator(".cb-legend summary")).to_have_text("Legend")
+    expect(page.locator(".cb-legend ul")).to_be_hidden()
+    page.click(".cb-legend summary")
+    expect(page.locator(".cb-legend ul")).to_be_visible()
+    expect(page.locator(".cb-plan .cb-below")).to_contain_text("more below")
+    page.wait_for_timeout(600)
+    labels = "(all) => all.filter((one) => one.offsetWidth).map((one) => { const b = one.getBoundingClientRect(); "
+    labels += "return [b.left, b.top, b.right, b.bottom, one.innerText]; })"
+    boxes = page.locator(".cb-crew .busy > span:not(.note), .cb-incident span").evaluate_all(labels)
+    assert boxes
+    meet = [
+        (one[4], other[4])
+        for at, one in enumerate(boxes)
+        for other in boxes[at + 1 :]
+        if one[0] < other[2] - 2 and other[0] < one[2] - 2 and one[1] < other[3] - 2 and other[1] < one[3] - 2
+    ]
+    assert meet == []
 
 
 SAY = "(said) => getElement(document.querySelector('.cb')).$emit('say', said)"

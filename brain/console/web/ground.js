@@ -71,6 +71,7 @@ export class Ground {
   }
 
   name(levels, zoom, seen) {
+    this.named = [];
     const taken = [], rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
     for (const [level, [from, to]] of Object.entries(NAMES)) {
       if (zoom < from || zoom >= to) continue;
@@ -83,8 +84,18 @@ export class Ground {
         if (taken.some((b) => box[0] < b[2] && box[2] > b[0] && box[1] < b[3] && box[3] > b[1])) continue;
         taken.push(box);
         const icon = this.L.divIcon({ className: `cb-name ${level}`, iconSize: null, html: label(text, "") });
-        this.L.marker(each.at, { pane: "names", icon, interactive: false, keyboard: false }).addTo(this.names);
+        const marker = this.L.marker(each.at, { pane: "names", icon, interactive: false, keyboard: false }).addTo(this.names);
+        this.named.push([box, marker]);
       }
+    }
+  }
+
+  // Names of places give way to the boxes of what happens there.
+  avoid(boxes) {
+    if (!this.look?.on.names) return;
+    for (const [box, marker] of this.named ?? []) {
+      const hidden = boxes.some((b) => box[0] < b[2] && box[2] > b[0] && box[1] < b[3] && box[3] > b[1]);
+      marker.getElement()?.style.setProperty("visibility", hidden ? "hidden" : "");
     }
   }
 }

@@ -6,6 +6,7 @@ import Chart from "./chart.js";
 import Map from "./map.js";
 import Person from "./person.js";
 import Matter from "./matter.js";
+import Below from "./below.js";
 import Loop from "./loop.js";
 import Dialog from "./dialog.js";
 import Told from "./told.js";
@@ -13,7 +14,7 @@ import { Level, Spark } from "./marks.js";
 
 Vitals.components = { "cb-spark": Spark, "cb-chart": Chart, "cb-level": Level };
 Person.components = { "cb-level": Level, "cb-matter": Matter };
-Matter.components = { "cb-level": Level };
+Matter.components = { "cb-level": Level, "cb-below": Below };
 Loop.components = { "cb-level": Level };
 Head.components = { "cb-level": Level };
 

@@ -30,7 +30,7 @@ export default {
     </details>
     <div class="cb-home"><button @click="home" :title="w('map.whole')">{{ w('map.whole') }}</button>
       <span class="north">{{ w('map.north') }}<svg viewBox="0 0 10 14"><path d="M5 0 9 13 5 10 1 13z" /></svg></span></div>
-    <ul class="cb-legend" :aria-label="w('panel.legend')">
+    <details class="cb-legend" :open="legend" @toggle="legend = $event.target.open"><summary>{{ w('panel.legend') }}</summary><ul>
       <template v-if="s.matter.id">
         <li v-if="s.matter.communities"><i class="area"></i>{{ w('map.area') }}</li>
         <li v-if="s.matter.candidates"><i class="likely"></i>{{ w('map.candidate') }}</li>
@@ -45,11 +45,11 @@ export default {
       <li v-if="on.crews && !s.matter.id"><i class="crew free"></i>{{ w('map.crews') }}</li>
       <li v-if="on.devices"><i class="device"></i>{{ w('map.device') }}</li>
       <li v-if="on.devices"><i class="fault"></i>{{ w('map.device_fault') }}</li>
-    </ul>
+    </ul></details>
   </section>`,
   data() {
     const kept = JSON.parse(localStorage.getItem(KEY) ?? "{}");
-    return { ready: false, all: LAYERS, kinds: {}, off: kept.off ?? {}, on: Object.fromEntries(LAYERS.map((name) => [name, kept[name] ?? true])) };
+    return { ready: false, legend: window.innerWidth >= 1500, all: LAYERS, kinds: {}, off: kept.off ?? {}, on: Object.fromEntries(LAYERS.map((name) => [name, kept[name] ?? true])) };
   },
   computed: {
     look() {
@@ -89,6 +89,7 @@ export default {
       this.ground = markRaw(new Ground(L, map, ground));
       this.devices = markRaw(new Devices(L, map, this.hub));
       this.scene = markRaw(new Scene(L, map, ground, (id) => this.$emit("say", { what: "select", incident: id })));
+      map.on("moveend", () => this.clear());
       this.home();
       this.watcher = new ResizeObserver(() => map.invalidateSize({ pan: false }));
       this.watcher.observe(this.$refs.box);
@@ -107,14 +108,22 @@ export default {
       if (this.ready) this.devices.draw({ kinds: this.s.devices, off: this.off, on: this.on.devices, w: this.w, css: getComputedStyle(this.$el) });
     },
     draw() {
-      if (this.ready) this.scene.draw({ map: this.s.map, w: this.w, lang: this.s.seat.lang, on: this.on, clock, css: getComputedStyle(this.$el) });
+      if (!this.ready) return;
+      this.scene.draw({ map: this.s.map, w: this.w, lang: this.s.seat.lang, on: this.on, clock, css: getComputedStyle(this.$el) });
+      this.clear();
+    },
+    // Labels of crews make room for each other, and names of places for them.
+    clear() {
+      this.scene.label();
+      this.ground.avoid(this.scene.boxes);
     },
     keep() {
       localStorage.setItem(KEY, JSON.stringify({ ...this.on, off: this.off }));
       this.redraw();
     },
     home() {
-      this.map.fitBounds(this.ground.view, { padding: [12, 12], animate: false });
+      const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+      this.map.fitBounds(this.ground.view, { paddingTopLeft: [rem, 2.8 * rem], paddingBottomRight: [3.4 * rem, 2.8 * rem], animate: false });
     },
     fit() {
       if (!this.ready) return;

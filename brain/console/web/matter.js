@@ -12,7 +12,7 @@ export default {
     <div class="cb-panel cb-plan">
       <h2>{{ w('panel.plan') }}<span>{{ w('step.progress', { done: settled, all: m.steps.length }) }}</span></h2>
       <p v-if="!m.activated" class="cb-note">{{ w('loop.linkage_wait') }}</p>
-      <div class="scroll" ref="scroll">
+      <cb-below :w="w" ref="scroll">
         <template v-for="phase in phases" :key="phase.key">
           <h3>{{ w('phase.' + phase.key) }}</h3>
           <div v-for="step in phase.steps" :key="step.id" class="cb-step" :class="[step.stage, { late: step.overdue }]">
@@ -22,26 +22,26 @@ export default {
             <span class="clock" :class="due(step)?.over ? 'over' : due(step)?.soon ? 'soon' : ''"><b>{{ main(step) }}</b><i>{{ rest(step) }}</i></span>
           </div>
         </template>
-      </div>
+      </cb-below>
     </div>
     <div class="cb-side">
       <div class="cb-panel cb-facts">
         <h2>{{ w('panel.evidence') }}</h2>
-        <div class="scroll"><dl><template v-for="[name, value] in m.facts" :key="name"><dt>{{ name }}</dt><dd>{{ value }}</dd></template>
+        <cb-below :w="w"><dl><template v-for="[name, value] in m.facts" :key="name"><dt>{{ name }}</dt><dd>{{ value }}</dd></template>
           <template v-if="m.communities"><dt>{{ w('map.area') }}</dt><dd>{{ w('incident.communities', { n: m.communities }) }}</dd></template>
           <template v-if="m.candidates"><dt>{{ w('map.candidate') }}</dt><dd>{{ m.candidates }}</dd></template></dl>
         <p v-if="m.level" class="why"><cb-level :level="m.level" /><b>{{ w('level.l' + m.level) }} {{ w('level.l' + m.level + '_word') }}</b> {{ m.reasons.join('; ') }}</p>
         <div v-for="one in m.warnings" :key="one.issued + one.channel" class="cb-warning" :title="one.text"><b>{{ one.channel }}</b> {{ when(one.issued, s.head.t) }}
           <span>{{ w('warning.line', { people: number(one.people), sent: number(one.sent), delivered: number(one.delivered) }) }}</span></div>
-        <template v-if="m.record.length"><h3>{{ w('panel.record') }}</h3><dl><template v-for="[name, value] in m.record" :key="name"><dt>{{ name }}</dt><dd>{{ value }}</dd></template></dl></template></div>
+        <template v-if="m.record.length"><h3>{{ w('panel.record') }}</h3><dl><template v-for="[name, value] in m.record" :key="name"><dt>{{ name }}</dt><dd>{{ value }}</dd></template></dl></template></cb-below>
       </div>
       <div class="cb-panel cb-crews">
         <h2>{{ w('panel.resources') }}<span>{{ going.length || '' }}</span></h2>
         <p v-if="!going.length" class="cb-empty calm">{{ w('empty.crews') }}</p>
-        <div class="scroll"><div v-for="task in going" :key="task.id" class="cb-task">
+        <cb-below :w="w"><div v-for="task in going" :key="task.id" class="cb-task">
           <span class="what"><b>{{ task.crew || w('crew.nobody') }}</b><i>{{ task.name }}<template v-if="task.count > 1"> × {{ task.count }}</template></i></span>
           <span class="clock"><b>{{ task.word }}</b><i>{{ task.eta && !task.arrived ? w('crew.eta', { at: clock(task.eta) }) : task.arrived ? clock(task.arrived) : '' }}</i></span>
-          <button v-if="m.assign[task.id]" class="cb-quiet" :title="w('order.assign')" @click="assign(task)">⇄</button></div></div>
+          <button v-if="m.assign[task.id]" class="cb-quiet" :title="w('order.assign')" @click="assign(task)">⇄</button></div></cb-below>
       </div>
       <div class="cb-panel cb-actions">
         <h2>{{ w('panel.actions') }}<span v-if="!s.seat.role">{{ w('order.sign_in_first') }}</span></h2>
@@ -87,8 +87,7 @@ export default {
     clock, number, when,
     // The first open step stays in sight.
     roll() {
-      const box = this.$refs.scroll, open = box?.querySelector(".cb-step.open");
-      if (open) box.scrollTop = Math.max(open.offsetTop - box.offsetTop - box.clientHeight * 0.3, 0);
+      this.$refs.scroll?.roll(".cb-step.open");
     },
     due(step) {
       return step.stage === "open" ? clockTo(step.deadline, this.s.head.t, this.w) : null;

@@ -1,4 +1,5 @@
 // What happens on the map: incidents, the area cut off, valves, likely pipes, loggers, crews and their ways, cases.
+import { boxOf, grouped, meet, moved, noteOf, sharedName } from "./labels.js";
 import { shape } from "./marks.js";
 
 const LEVEL = ["--iv", "--i", "--ii", "--iii", "--iv"];
@@ -28,6 +29,7 @@ export class Scene {
     this.group = L.layerGroup().addTo(map);
     this.ways = L.layerGroup().addTo(map);
     map.on("zoomend", () => this.look && this.move(this.look.on.crews ? this.look.map.crews ?? {} : {}));
+    this.boxes = [];
     this.pipes = new Map(land.mains.map((main) => [main[5], main]));
   }
 
@@ -86,34 +88,43 @@ export class Scene {
         marker.remove();
         this.crews.delete(code);
       }
-    const rows = new Map();
-    for (const each of Object.values(this.look.map.incidents ?? {})) this.rowAt(each.at, rows);
     for (const [code, crew] of Object.entries(crews)) {
       const marker = this.crews.get(code) ?? this.newCrew(code, crew);
       const look = [crew.busy, crew.silent, crew.stage, crew.task, crew.eta, crew.name].join();
       if (marker.look !== look) this.dress(marker, crew, look);
       if (marker.getLatLng().lat !== crew.at[0] || marker.getLatLng().lng !== crew.at[1]) marker.setLatLng(crew.at);
-      this.row(marker, crew, rows);
       if (crew.to && WAY.includes(crew.stage))
         this.L.polyline([crew.at, crew.to], { pane: "ways", color: this.color("--text"), weight: 1.4 * this.k, opacity: 0.75, dashArray: `${2 * this.k} ${5 * this.k}`, interactive: false }).addTo(this.ways);
     }
   }
 
-  // Labels at one place stand below each other.
-  rowAt(at, rows) {
-    const point = this.map.latLngToLayerPoint(at);
-    const near = [...rows.keys()].find((one) => Math.abs(one.x - point.x) < 90 && Math.abs(one.y - point.y) < 16);
-    const row = near ? rows.get(near) + 1 : 0;
-    rows.set(near ?? point, row);
-    return row;
+  // Labels of crews that would overlap become one; it stands below what is there already.
+  label() {
+    this.boxes = [];
+    if (!this.look) return;
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    for (const each of Object.values(this.look.map.incidents ?? {})) this.boxes.push(boxOf(this.map, each.at, each.name, rem, 1.1));
+    const crews = this.look.on.crews ? this.look.map.crews ?? {} : {};
+    const busy = Object.entries(crews).filter(([code, crew]) => crew.busy && !crew.silent && this.crews.has(code));
+    for (const group of grouped(this.map, busy, rem)) this.place(group, rem);
   }
 
-  row(marker, crew, rows) {
-    const box = marker.getElement()?.firstElementChild;
-    if (!box || !crew.busy) return;
-    const row = this.rowAt(crew.at, rows);
-    box.style.setProperty("--row", row);
-    box.classList.toggle("under", row > 0);
+  place(group, rem) {
+    const [[, first]] = group, { w } = this.look;
+    const note = group.length > 1 ? `×${group.length}` : noteOf(first, this.look);
+    const name = group.length > 1 ? sharedName(group.map(([, crew]) => crew), w) : first.name;
+    let box, row = 0;
+    do box = moved(boxOf(this.map, first.at, `${name} ${note}`, rem, 0.9), row * 1.35 * rem);
+    while (this.boxes.some((one) => meet(one, box)) && ++row < 6);
+    this.boxes.push(box);
+    group.forEach(([code], i) => {
+      const inner = this.crews.get(code).getElement()?.firstElementChild, spans = inner?.querySelectorAll("span") ?? [];
+      if (spans.length < 2) return;
+      inner.classList.toggle("merged", i > 0);
+      inner.classList.toggle("under", !i && row > 0);
+      inner.style.setProperty("--row", i ? 0 : row);
+      if (!i) [spans[0].textContent, spans[1].textContent] = [name, note];
+    });
   }
 
   newCrew(code, crew) {
@@ -124,12 +135,11 @@ export class Scene {
   }
 
   dress(marker, crew, look) {
-    const { w, clock } = this.look, box = document.createElement("div");
+    const { w } = this.look, box = document.createElement("div");
     box.append(document.createElement("i"));
     const state = crew.silent ? w("crew.silent") : crew.busy ? w("crew." + crew.stage) : w("crew.free");
     if (crew.busy) {
-      const note = crew.eta ? w("crew.eta", { at: clock(crew.eta) }) : state;
-      box.append(text(crew.name), Object.assign(text(note), { className: "note" }));
+      box.append(text(crew.name), Object.assign(text(noteOf(crew, this.look)), { className: "note" }));
     }
     box.className = `in ${crew.silent ? "silent" : crew.busy ? "busy" : "free"}`;
     marker.setIcon(this.L.divIcon({ className: "cb-crew", iconSize: null, html: box }));
