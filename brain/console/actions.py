@@ -51,6 +51,7 @@ def _action(order: str, incident: IncidentView, look: Look) -> Json:
         "order": order,
         "subject": incident.id,
         "label": words(f"order.{order}"),
+        "sign_in": words("order.sign_in_to", order=words(f"order.{order}_first")),
         "words": words(f"order.{order}_words", name=name, where=where),
         "needs": NEEDS.get(SeatOrder(order), ""),
         "may": may(look.role, order),

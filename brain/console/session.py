@@ -124,16 +124,16 @@ class Session:
         try:
             seat = self.room.door.enter(name, password)
         except TooManyTriesError as error:
-            self.tell("refused", self.look.words("seat.slow", n=round(error.wait_s)))
+            self.tell("sign_in", self.look.words("seat.slow", n=round(error.wait_s)))
             return False
         if seat is None:
-            self.tell("refused", self.look.words("seat.wrong"))
+            self.tell("sign_in", self.look.words("seat.wrong"))
             return False
         self.sit(seat.name, seat.role)
         return True
 
     def tell(self, kind: str, text: str) -> None:
-        """Say something to this person only: ``done``, ``sent`` or ``refused``."""
+        """Say something to this person only: ``done``, ``sent``, ``refused``, or ``sign_in`` in that dialog."""
         self._told += 1
         self._word = {"id": self._told, "kind": kind, "text": text}
 

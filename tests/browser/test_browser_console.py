@@ -105,12 +105,17 @@ def test_an_order_needs_a_seat_a_confirmation_in_words_and_comes_back_in_the_tic
 ) -> None:
     before = city.do("look")["orders"]
     page.goto(f"{city.url}/?incident={burst}")
+    expect(page.locator(".cb-actions button")).to_have_text("登录后可调整级别")
     page.click(".cb-actions button")
     expect(page.locator(".cb-dialog h2")).to_have_text("席位登录")
-    page.keyboard.press("Escape")
-    sign_in(page, "commander", "wrong")
-    expect(page.locator(".cb-told")).to_contain_text("席位或口令不对")
-    sign_in(page, "commander", "commander-password")
+    page.select_option(".cb-dialog select", "commander")
+    page.fill(".cb-dialog input", "wrong")
+    page.click(".cb-dialog .main")
+    expect(page.locator(".cb-dialog .wrong")).to_contain_text("席位或口令不对")
+    assert page.locator(".cb-told").count() == 0
+    page.fill(".cb-dialog input", "commander-password")
+    page.click(".cb-dialog .main")
+    expect(page.locator(".cb-dialog")).to_have_count(0)
     expect(page.locator(".cb-seat.in")).to_contain_text("指挥长席")
     page.click(".cb-actions button")
     expect(page.locator(".cb-dialog .words")).to_contain_text("固定为所选级别")

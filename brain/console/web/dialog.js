@@ -9,9 +9,10 @@ export default {
     <form v-if="ask.kind === 'sign_in'" @submit.prevent="enter">
       <h2>{{ w('seat.sign_in') }}</h2>
       <label>{{ w('seat.name') }}<select v-model="seat"><option v-for="it in seats" :key="it" :value="it">{{ w('seat.' + it) }}</option></select></label>
-      <label>{{ w('seat.password') }}<input v-model="password" type="password" autocomplete="current-password" autofocus required /></label>
+      <label>{{ w('seat.password') }}<input v-model="password" type="password" autocomplete="current-password" autofocus required ref="secret" :aria-invalid="!!error" @input="error = ''" /></label>
+      <p v-if="error" class="wrong" role="alert">{{ error }}</p>
       <p class="hint">{{ w('seat.hint') }}</p>
-      <div class="row"><button type="button" class="cb-quiet" @click="shut">{{ w('seat.cancel') }}</button><button class="main">{{ w('seat.enter') }}</button></div>
+      <div class="row"><button type="button" class="cb-quiet" @click="shut">{{ w('seat.cancel') }}</button><button class="main" :disabled="asked">{{ w('seat.enter') }}</button></div>
     </form>
     <form v-else @submit.prevent="give">
       <h2>{{ w('order.ask') }} · {{ ask.label }}</h2>
@@ -24,15 +25,27 @@ export default {
     </form>
   </dialog>`,
   data() {
-    return { seats: SEATS, seat: SEATS[0], password: "", why: "", level: this.ask.level || 3, crew: this.ask.crews?.[0]?.[0] ?? "" };
+    return { error: "", asked: false, seats: SEATS, seat: SEATS[0], password: "", why: "", level: this.ask.level || 3, crew: this.ask.crews?.[0]?.[0] ?? "" };
+  },
+  watch: {
+    // The seat's answer: in, or why not, beside the field.
+    "s.told.id"() {
+      if (this.ask.kind !== "sign_in" || !this.asked) return;
+      this.asked = false;
+      if (this.s.seat.role) return this.shut();
+      this.error = this.s.told.text;
+      this.password = "";
+      this.$nextTick(() => this.$refs.secret?.focus());
+    },
   },
   methods: {
     shut() {
       this.$refs.box.close();
     },
     enter() {
+      this.error = "";
+      this.asked = true;
       this.$emit("say", { what: "sign_in", seat: this.seat, password: this.password });
-      this.shut();
     },
     give() {
       const given = { level: this.level, why: this.why, crew: this.crew }[this.ask.needs];

@@ -47,7 +47,7 @@ export default {
         <h2>{{ w('panel.actions') }}<span v-if="!s.seat.role">{{ w('order.sign_in_first') }}</span></h2>
         <p v-if="!m.actions.length" class="cb-empty calm">{{ w('order.nothing') }}</p>
         <div class="row"><button v-for="it in m.actions" :key="it.order" :disabled="!!s.seat.role && !it.may" :title="it.may ? it.words : it.who" @click="act(it)">
-          {{ it.label }}<i v-if="s.seat.role && !it.may">{{ it.who }}</i></button></div>
+          {{ s.seat.role ? it.label : it.sign_in }}<i v-if="s.seat.role && !it.may">{{ it.who }}</i></button></div>
       </div>
     </div>
   </div>`,

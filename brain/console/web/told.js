@@ -7,7 +7,7 @@ export default {
   watch: {
     "s.told.id"(id) {
       clearTimeout(this.timer);
-      this.shown = !!id;
+      this.shown = !!id && this.s.told.kind !== "sign_in";
       this.timer = setTimeout(() => (this.shown = false), 8000);
     },
   },
