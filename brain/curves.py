@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -133,6 +134,7 @@ class Curves:
             lat=lat,
             site=site,
             limit=SERVICE_PA if track.property == "pressure_pa" else None,
+            guessed=band.guessed,
         )
 
     def _place(self, device: int) -> tuple[float, float, str]:
@@ -155,9 +157,15 @@ class Curves:
             return empty
         times, low, high = supply.bands.curve(signal, t - SHOWN_MS, t)
         known = np.isfinite(low) & np.isfinite(high)
-        edges = [tuple(each[known].tolist()) for each in (times, low, high)]
-        return Curve(
-            device, track.property, empty.name, empty.unit, (), (), band_t=edges[0], low=edges[1], high=edges[2]
+        times, low, high = times[known], low[known], high[known]
+        rules = supply.bands.rules
+        declared = rules.band_sigma * rules.first_day_ratio * np.abs(low + high)
+        return dataclasses.replace(
+            empty,
+            band_t=tuple(times.tolist()),
+            low=tuple(low.tolist()),
+            high=tuple(high.tolist()),
+            guessed=tuple(np.isclose(high - low, declared, rtol=1e-6, atol=0.0).tolist()),
         )
 
     def _supply(self, t: int) -> list[Vital]:

@@ -215,6 +215,7 @@ class Curve:
         lon, lat: where the device watches [deg]; 0 while unknown.
         site: what it watches: plant, trunk or inlet; empty while unknown.
         limit: least value of normal service, where there is such a limit.
+        guessed: by each time of the band, whether it rests on one day only and its width is a declared share.
     """
 
     device: int
@@ -230,6 +231,7 @@ class Curve:
     lat: float = 0.0
     site: str = ""
     limit: float | None = None
+    guessed: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,9 +47,11 @@ def _trace(curve: Curve, look: Look, land: Land) -> Panel:
     for t, value in zip(*_thinned(curve.t, curve.value), strict=True):
         points.setdefault(_hour(t), []).append([t, round(value * factor * sign, decimals)])
     band: dict[str, list[Json]] = {}
-    for t, low, high in zip(curve.band_t, curve.low, curve.high, strict=True):
+    guessed = curve.guessed or (False,) * len(curve.band_t)
+    for t, low, high, guess in zip(curve.band_t, curve.low, curve.high, guessed, strict=True):
         edges = sorted((low * factor * sign, high * factor * sign))
-        band.setdefault(_hour(t), []).append([t, round(edges[0], decimals), round(edges[1], decimals)])
+        entry: list[Json] = [t, round(edges[0], decimals), round(edges[1], decimals)]
+        band.setdefault(_hour(t), []).append([*entry, 1] if guess else entry)
     return {
         "device": str(curve.device),
         "name": f"{look.words('curve.' + curve.property)} · {place_of(curve, look, land)}",

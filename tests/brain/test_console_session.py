@@ -313,6 +313,20 @@ def test_a_curve_sends_only_its_last_hour_and_a_backward_flow_is_shown_as_what_p
     assert edges == (1_440, 2_160)
 
 
+def test_a_band_from_one_day_only_is_marked_as_the_guess_it_is(play: Play) -> None:
+    times = (START - HOUR_MS, START)
+    curve = Curve(
+        7, "pressure_pa", Name("压力", "Pressure"), "Pa", times, (3e5, 3e5), times, (2e5, 2.9e5), (4e5, 3.1e5),
+        guessed=(True, False),
+    )  # fmt: skip
+    situation = Situation(START, Name("海港市", "Harbour"), curves=(curve,))
+    shown: Any = traces(situation, Look(), Land(play.city))["pressure_pa"]
+    assert [edge for hour in shown["band"].values() for edge in hour] == [
+        [times[0], 200.0, 400.0, 1],
+        [times[1], 290.0, 310.0],
+    ]
+
+
 def test_the_ground_of_the_map_is_the_register_and_shows_the_whole_city(play: Play) -> None:
     land = Land(play.city)
     ground: Any = land.document

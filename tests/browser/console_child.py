@@ -47,7 +47,7 @@ class City:
             device=1, property="pressure_pa", name=Name("压力", "Pressure"), unit="Pa",
             t=times, value=tuple(300_000.0 - 100.0 * i for i in range(25)),
             band_t=times, low=(280_000.0,) * 25, high=(320_000.0,) * 25, lon=114.53, lat=21.74, site="inlet",
-            limit=140_000.0,
+            limit=140_000.0, guessed=(False,) * 12 + (True,) * 13,
         )  # fmt: skip
         sign = Vital("zone_pressure_pa", Name("最低分区压力", "Lowest zone pressure"), "Pa", 17_240.0,
                      low=21_000.0, high=26_000.0, n=6, t=said.t, trend=(24_000.0, 20_000.0, 17_240.0))  # fmt: skip

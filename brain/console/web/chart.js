@@ -41,6 +41,23 @@ export default {
       this.trace = trace ? { ...trace } : null;
       this.$nextTick(this.draw);
     },
+    // The band of normal; where it rests on one day only it is a wide guess and drawn lighter, between dotted edges.
+    shade(band, guessed, ink) {
+      const stack = guessed ? "guessed" : "learned";
+      const part = band.map((b, i) => [b, !!b[3] === guessed || (guessed && !!(band[i - 1]?.[3] || band[i + 1]?.[3]))]);
+      const line = { type: "line", stack, symbol: "none", silent: true, lineStyle: guessed ? { color: ink, opacity: 0.6, width: 1, type: "dotted" } : { opacity: 0 } };
+      return [
+        { ...line, data: part.map(([b, on]) => [b[0], on ? b[1] : "-"]) },
+        { ...line, data: part.map(([b, on]) => [b[0], on ? b[2] - b[1] : "-"]), areaStyle: { color: ink, opacity: guessed ? 0.08 : 0.22 } },
+      ];
+    },
+    tip(at, band, now) {
+      const { unit, decimals } = this.trace, p = at.find((one) => one.seriesId === "value");
+      if (!p) return "";
+      const b = band.filter((one) => one[0] <= p.value[0]).pop();
+      const normal = b ? `<br>${this.w(b[3] ? "curve.band_guessed" : "curve.band")} ${number(b[1], decimals)}–${number(b[2], decimals)}` : "";
+      return `${when(p.value[0], now)}  ${number(p.value[1], decimals)} ${unit}${normal}`;
+    },
     async draw() {
       if (!this.trace || this.gone) return;
       if (!echarts) echarts = (await import("nicegui-echart")).echarts;
@@ -71,23 +88,23 @@ export default {
       const low = least - lack, high = most + lack, room = (high - low || 1) * 0.12;
       const drawn = limit !== undefined && limit > low - 6 * room ? limit : undefined;
       const lines = (marks ?? []).filter((m) => m.t >= from).map((m) => ({
-        xAxis: m.t, lineStyle: { color: color("--text"), width: 0.1 * rem }, label: { ...font, color: color("--text"), formatter: m.word, position: "insideEndTop", rotate: 0, distance: 2 },
+        xAxis: m.t, lineStyle: { color: color("--text"), width: 0.1 * rem }, label: { ...font, color: color("--text"), formatter: m.word, position: "end", distance: 0.2 * rem, align: m.t - from < (now - from) / 6 ? "left" : now - m.t < (now - from) / 6 ? "right" : "center" },
       }));
-      if (drawn !== undefined) lines.push({ yAxis: drawn, lineStyle: { color: color("--iii"), width: 0.08 * rem, type: "dashed" }, label: { ...font, formatter: `${this.w("curve.limit")} ${number(drawn)}`, position: "insideStartTop" } });
+      if (drawn !== undefined) lines.push({ yAxis: drawn, lineStyle: { color: color("--iii"), width: 0.08 * rem, type: "dashed" }, label: { ...font, formatter: `${this.w("curve.limit")} ${number(drawn)}`, position: "insideStartTop", distance: [0.3 * rem, 0.3 * rem], textBorderColor: color("--panel"), textBorderWidth: 0.2 * rem } });
       return {
         animation: false,
         grid: { left: 3.6 * rem, right: 0.7 * rem, top: 1.3 * rem, bottom: 1.5 * rem },
         tooltip: {
           trigger: "axis", backgroundColor: color("--panel"), borderColor: color("--line"), textStyle: { ...font, color: color("--text") },
-          formatter: (at) => { const p = at.find((one) => one.seriesIndex === 2); return p ? `${when(p.value[0], now)}  ${number(p.value[1], decimals)} ${unit}` : ""; },
+          formatter: (at) => { return this.tip(at, inside, now); },
           axisPointer: { lineStyle: { color: color("--second") } },
         },
         xAxis: { type: "time", min: from, max: now, axisLabel: { ...font, hideOverlap: true, formatter: (t) => (clock(t) === "00:00" ? shortDay(t) : clock(t)) }, axisLine: { lineStyle: { color: color("--line") } }, axisTick: { show: false }, splitNumber: 4 },
         yAxis: { type: "value", name: unit, nameGap: 0.5 * rem, nameTextStyle: { ...font, align: "right" }, min: low >= 0 ? Math.max(Math.min(low, drawn ?? low) - room, 0) : low - room, max: high + room, splitNumber: 3, axisLabel: { ...font, showMinLabel: false, showMaxLabel: false, formatter: (v) => number(v, high - low < 8 ? decimals : 0) }, splitLine: { lineStyle: { color: color("--line"), opacity: 0.6 } } },
         series: [
-          { type: "line", stack: "band", data: inside.map((b) => [b[0], b[1]]), symbol: "none", lineStyle: { opacity: 0 }, silent: true },
-          { type: "line", stack: "band", data: inside.map((b) => [b[0], b[2] - b[1]]), symbol: "none", lineStyle: { opacity: 0 }, areaStyle: { color: color("--normal"), opacity: 0.22 }, silent: true },
-          { type: "line", data: seen, symbol: "none", lineStyle: { color: color("--text"), width: 0.11 * rem }, markLine: { symbol: "none", silent: true, data: lines } },
+          ...this.shade(inside, false, color("--normal")),
+          ...this.shade(inside, true, color("--normal")),
+          { id: "value", type: "line", data: seen, symbol: "none", lineStyle: { color: color("--text"), width: 0.11 * rem }, markLine: { symbol: "none", silent: true, data: lines } },
         ],
       };
     },
