@@ -168,6 +168,20 @@ def test_a_small_screen_leaves_the_map_free_and_says_what_stands_below(page: Pag
     assert meet == []
 
 
+def test_the_incident_page_prints_as_a_light_report_without_the_map(page: Page, city: City, burst: str) -> None:
+    page.goto(f"{city.url}/?incident={burst}")
+    page.wait_for_selector(".cb-step.done")
+    page.emulate_media(media="print")
+    for hidden in (".cb-map", ".cb-curves", ".cb-actions", ".cb-seat", ".cb-search"):
+        expect(page.locator(hidden)).to_be_hidden()
+    for shown in (".cb-item.chosen", ".cb-plan", ".cb-facts", ".cb-loop", ".cb-ticker"):
+        expect(page.locator(shown)).to_be_visible()
+    assert page.evaluate("getComputedStyle(document.querySelector('.cb')).backgroundColor") == "rgb(255, 255, 255)"
+    cut = "(all) => all.filter((one) => one.scrollHeight > one.clientHeight + 1).length"
+    assert page.locator(".cb .scroll").evaluate_all(cut) == 0
+    assert page.pdf(format="A4")[:4] == b"%PDF"
+
+
 SAY = "(said) => getElement(document.querySelector('.cb')).$emit('say', said)"
 
 
