@@ -39,7 +39,7 @@ export default {
         <h2>{{ w('panel.resources') }}<span>{{ going.length || '' }}</span></h2>
         <p v-if="!going.length" class="cb-empty calm">{{ w('empty.crews') }}</p>
         <cb-below :w="w"><div v-for="task in going" :key="task.id" class="cb-task">
-          <span class="what"><b>{{ task.crew || w('crew.nobody') }}</b><i>{{ task.name }}<template v-if="task.count > 1"> × {{ task.count }}</template></i></span>
+          <span class="what" :title="task.name"><b>{{ task.crew || w('crew.nobody') }}</b><i>{{ task.name }}<template v-if="task.count > 1"> × {{ task.count }}</template></i></span>
           <span class="clock"><b>{{ task.word }}</b><i>{{ task.eta && !task.arrived ? w('crew.eta', { at: clock(task.eta) }) : task.arrived ? clock(task.arrived) : '' }}</i></span>
           <button v-if="m.assign[task.id]" class="cb-quiet" :title="w('order.assign')" @click="assign(task)">⇄</button></div></cb-below>
       </div>
