@@ -1,0 +1,95 @@
+"""What is acknowledged is durable: whoever looks into the store at that very moment finds it there."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hub_town import GATEWAY, METER, POST, T0, births, pack
+
+from datahub.contract.codes import AckStatus
+from datahub.contract.messages import Ack, Down, North, Up, Watermarks
+from datahub.contract.topics import Topics
+from datahub.contract.wire import encode
+from datahub.hub import Hub
+from datahub.store.session import FILE
+from datahub.transport.bus import Arrived, Delivery
+from datahub.transport.local import LocalBus
+
+
+@dataclass(slots=True)
+class Onlooker:
+    """A city's end of the wire that carries bytes, and looks at the disk whenever the hub lets go of something.
+
+    Attributes:
+        told: when the hub acknowledged, rows in the journal and in the inbox as another process would see them, and
+            how many deliveries were let go.
+        marked: the same rows, whenever a watermark went down.
+    """
+
+    file: Path
+    topics: Topics
+    bus: LocalBus = field(default_factory=LocalBus)
+    told: list[tuple[int, int, int]] = field(default_factory=list)
+    marked: list[tuple[int, int]] = field(default_factory=list)
+
+    def receive(self, *, wait_s: float = 0.0) -> Sequence[Delivery]:
+        messages = [handed.message for handed in self.bus.upward]
+        self.bus.upward.clear()
+        outgoing = [one for message in messages for one in encode(message, self.topics)]
+        return [Arrived(one.topic, one.payload, 1, token) for token, one in enumerate(outgoing, start=1)]
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        self.told.append((*self.look(), len(deliveries)))
+
+    def send(self, message: Down) -> None:
+        if isinstance(message, Watermarks):
+            self.marked.append(self.look())
+        self.bus.city_end.send(message)
+
+    def report(self, message: North) -> None:
+        """Nobody listens northbound."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def look(self) -> tuple[int, int]:
+        """Committed rows of journal and inbox, through a connection that shares nothing with the hub's."""
+        with closing(sqlite3.connect(self.file)) as other:
+            (journal,) = other.execute("SELECT count(*) FROM hub_journal").fetchone()
+            (inbox,) = other.execute("SELECT count(*) FROM hub_inbox").fetchone()
+        return journal, inbox
+
+
+@pytest.mark.parametrize("run", ["", "test"], ids=["live", "virtual"])
+def test_nothing_is_acknowledged_before_the_store_has_committed_it(tmp_path: Path, run: str) -> None:
+    wire = Onlooker(tmp_path / FILE, Topics("harbour", run))
+    hub = Hub("harbour", "440499", tmp_path, wire, run=run, start=T0)
+    send(hub, wire, births(METER, devices=[101]), births(POST, devices=[201], nodes=[GATEWAY]))
+    assert wire.told.pop() == (0, 2, 2), "a notice of each kind that was born"
+
+    send(hub, wire, pack(101, [(101, "volume_m3", T0, 1.0)]))
+    assert wire.told.pop() == (1, 2, 1)
+    assert wire.marked.pop() == (1, 2)
+
+    send(hub, wire, Ack(node=GATEWAY, device=201, command="c1", status=AckStatus.DONE, t=T0))
+    assert wire.told.pop() == (1, 3, 1)
+
+    send(
+        hub, wire, pack(101, [(101, "volume_m3", T0 + 1, 2.0)], first=1), pack(GATEWAY, [(201, "noise_dba", T0, 60.0)])
+    )
+    assert wire.told.pop() == (2, 3, 2), "one entry for all that was taken in together"
+    assert wire.marked.pop() == (2, 3)
+    assert wire.told == []
+    hub.close()
+
+
+def send(hub: Hub, wire: Onlooker, *messages: Up) -> None:
+    """Messages go up and are taken in together."""
+    for message in messages:
+        wire.bus.field_end.send(message)
+    hub.intake()
