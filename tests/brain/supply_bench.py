@@ -103,7 +103,12 @@ class Faulty:
 
 @dataclass
 class Field:
-    """The town's water, in steps of a quarter of an hour, and what loggers say of it in windows of five minutes."""
+    """The town's water, in steps of a quarter of an hour, and what loggers say of it in windows of five minutes.
+
+    Attributes:
+        leak: model row of a main that loses so much [m3/s].
+        zone_leak: zone inside which so much is lost [m3/s].
+    """
 
     water: WaterNetwork
     loggers: Loggers
@@ -111,6 +116,7 @@ class Field:
     truth: Solver = field(init=False)
     network: Mains = field(init=False)
     leak: tuple[int, float] | None = None
+    zone_leak: tuple[int, float] | None = None
     faulty: Faulty = field(default_factory=Faulty)
 
     def __post_init__(self) -> None:
@@ -141,6 +147,8 @@ class Field:
         if t % (15 * MINUTE_MS) == 0:
             self.way = 0.9 * self.way + self.rng.normal(0, 0.06 * np.sqrt(1 - 0.81), len(self.way))
         drawn = self.households * 1.1e-5 * shape * self.day_factor * np.exp(self.way)
+        if self.zone_leak is not None:
+            drawn[self.zone_leak[0]] += self.zone_leak[1]
         draw = draws(self.network, drawn)
         extra = np.zeros(len(self.points.at))
         if self.leak is not None:

@@ -80,6 +80,40 @@ def test_a_burst_is_found_within_minutes_and_named_among_the_first_three(learned
     assert np.median(losses) == pytest.approx(0.1, rel=0.2)
 
 
+@pytest.mark.parametrize("zone", range(7))
+def test_a_burst_inside_a_zone_is_found_and_its_pipes_are_named(learned: tuple, zone: int) -> None:
+    watch, field = begin(learned, 300 + zone)
+    onset = LEARNED + HOUR_MS
+    run(watch, field, LEARNED, onset)
+    field.zone_leak = (zone, 0.08)
+    [(t, anomaly)] = run(watch, field, onset, onset + HOUR_MS)
+    assert isinstance(anomaly, SupplyAnomaly)
+    assert t - onset <= 30 * MINUTE_MS, "four windows and their stragglers"
+    named = anomaly.ranking.pipe
+    assert len(named)
+    assert (np.asarray(WATER.pipes.columns["zone"])[named] == zone).all()
+    longest = np.asarray(WATER.pipes.columns["length_m"])[named]
+    assert (np.diff(longest) <= 0).all(), "where nothing is measured, a metre is as likely as the next"
+    assert anomaly.ranking.loss_m3_s[0] == pytest.approx(0.08, rel=0.1)
+    assert meter_of(watch, zone) in [int(code) for code in anomaly.message.evidence]
+
+
+@pytest.mark.parametrize("zone", [0, 2, 4])
+def test_an_inlet_meter_that_creeps_down_is_accused_and_no_main_is(learned: tuple, zone: int) -> None:
+    """After six hours half of the zone's water is missing, as if a main lost it where the zone branches off."""
+    watch, field = begin(learned, 400 + zone)
+    meter = meter_of(watch, zone)
+    field.faulty = Faulty(drift={int(LOGGERS.find(np.array([meter]))[0]): -0.1}, since=LEARNED + HOUR_MS)
+    assert run(watch, field, LEARNED, LEARNED + 10 * HOUR_MS) == []
+    assert watch.faulty().tolist() == [meter]
+
+
+def meter_of(watch: SupplyWatch, zone: int) -> int:
+    """Device of a zone's inlet meter."""
+    [place] = np.flatnonzero(watch.inlets.zone == zone)
+    return int(LOGGERS.device[watch.inlets.signal[place]])
+
+
 def test_a_wrong_picture_of_the_mains_does_not_place_bursts(learned: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
     """The band of the test above would fail if location were broken: here the signatures are those of other mains."""
     import brain.awareness.picture as picture
