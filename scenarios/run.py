@@ -17,6 +17,7 @@ from datahub.contract.clock import DAY_MS, SECOND_MS, duration_ms, to_local
 from datahub.contract.errors import OutsideError, UsageError
 from scenarios import scenario as declared
 from scenarios import simulation
+from scenarios.claim import claimed
 from scenarios.declarations import overlay_of
 from scenarios.expect import judge
 from scenarios.judge import alarms_of, cases_of, incident_of, kpis_of, told, warnings_of
@@ -47,8 +48,19 @@ def run_scenario(
     """
     scenario = configured(name, city=city, duration=duration, settings=settings)
     folder = out or load_settings().runs / f"{name}-{seed}"
-    prepared(folder)
     place = load_city(scenario.city, scale=scenario.scale)
+    with claimed(folder, remedy="choose another folder with --out"):
+        prepared(folder)
+        outcome = _run(name, scenario, place, folder, seed=seed, bus=bus, quiet=json)
+    if json:
+        sys.stdout.write(_text(outcome))
+    else:
+        _say(outcome, folder)
+    return outcome.held
+
+
+def _run(name: str, scenario: Scenario, place: City, folder: Path, *, seed: int, bus: str, quiet: bool) -> Outcome:
+    """Run into a folder that is ours."""
     outcome: Outcome | None = None
 
     def conclude(story: Story) -> None:
@@ -57,7 +69,7 @@ def run_scenario(
         source = Source(story.said, story.platform.hub.queries, story.outside.begins, int(story.outside.env.now))
         write_report(folder / "report.html", outcome, scenario, place, source)
 
-    with Transcript.at(folder / "transcript.jsonl") as transcript, progress_bar(quiet=json) as progress:
+    with Transcript.at(folder / "transcript.jsonl") as transcript, progress_bar(quiet=quiet) as progress:
         simulation.simulate(
             scenario,
             place,
@@ -69,13 +81,13 @@ def run_scenario(
             progress=progress,
         )
     assert outcome is not None
-    text = msgspec.json.format(msgspec.json.encode(outcome), indent=2)
-    (folder / "outcome.json").write_bytes(text + b"\n")
-    if json:
-        sys.stdout.write(text.decode() + "\n")
-    else:
-        _say(outcome, folder)
-    return outcome.held
+    (folder / "outcome.json").write_text(_text(outcome), encoding="utf-8")
+    return outcome
+
+
+def _text(outcome: Outcome) -> str:
+    """The outcome as it lies in its file."""
+    return msgspec.json.format(msgspec.json.encode(outcome), indent=2).decode() + "\n"
 
 
 def configured(name: str, *, city: str | None, duration: str | None, settings: Sequence[str]) -> Scenario:

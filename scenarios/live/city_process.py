@@ -17,6 +17,7 @@ from datahub.contract.errors import UsageError
 from datahub.contract.topics import Topics
 from datahub.devices.assets import Assets
 from datahub.transport.mqtt import MqttCityBus
+from scenarios.claim import claimed
 from scenarios.exchange import HttpExchange
 from scenarios.live.logs import Notes
 from scenarios.live.pace import BEAT_S
@@ -51,8 +52,13 @@ def run_city(
     if not settings.mqtt:
         raise UsageError("no broker is named; give --mqtt mqtt://host:port or set CITYBRAIN_MQTT")
     place = load_city(settings.city, scale=scale)
+    with claimed(settings.data, remedy="end that one first, or name another folder with --data or CITYBRAIN_DATA"):
+        return _run(settings, place, stubs)
+
+
+def _run(settings: Settings, place: City, stubs: str) -> int:
+    """Run on databases that are ours."""
     stop = Stop(parent=True)
-    settings.data.mkdir(parents=True, exist_ok=True)
     bus = MqttCityBus(settings.mqtt, Topics(place.name))
     exchange = HttpExchange({code: f"{stubs}/{code}" for code in place.departments})
     platform = assemble(place, bus, exchange, directory=settings.data, watched=True)

@@ -18,6 +18,7 @@ from datahub.hub import Hub
 from datahub.transport.local import LocalBus
 from scenarios import outside as field_side
 from scenarios import platform as city_side
+from scenarios.claim import claimed
 from scenarios.exchange import DirectExchange
 from scenarios.judge import incident_of, told, warnings_of
 from scenarios.live.supervisor import Ledger, bring_up
@@ -25,6 +26,7 @@ from scenarios.outcome import Outcome, manifest
 from scenarios.report.report import Source, write_report
 from scenarios.run import configured, progress_bar
 from scenarios.scenario import Scenario
+from scenarios.settings import Settings
 from scenarios.settings import load as load_settings
 from scenarios.simulation import quantum
 from scenarios.survey.city import load_city
@@ -35,15 +37,26 @@ SCENARIO, SEED, SCALE = "water_main_burst", 7, 0.02
 
 
 def demonstrate(*, city: str | None, port: int | None, leave: bool, minutes: float) -> int:
-    """Learn what is normal, then tell the story live; the report lies beside the databases at the end."""
+    """Learn what is normal, then tell the story live; the report lies beside the databases at the end.
+
+    Until then the report of an earlier demo stays.
+    """
     settings = load_settings(city=city, port=port)
-    folder = settings.runs / "demo"
     scenario = configured(SCENARIO, city=settings.city, duration=None, settings=[f"scale={SCALE}"])
     town = load_city(scenario.city, scale=scenario.scale)
+    folder = settings.runs / f"demo-{town.name}"
+    with claimed(folder, remedy="end that one first, or set CITYBRAIN_RUNS to another folder"):
+        return _demonstrate(scenario, town, folder, settings=settings, leave=leave, minutes=minutes)
+
+
+def _demonstrate(
+    scenario: Scenario, town: City, folder: Path, *, settings: Settings, leave: bool, minutes: float
+) -> int:
     store = folder / "store"
-    shutil.rmtree(store, ignore_errors=True)
     try:
-        store.mkdir(parents=True)
+        if store.exists():
+            shutil.rmtree(store)
+        store.mkdir()
     except OSError as error:
         raise OutsideError(
             f"cannot write to {store} ({error.strerror}); set CITYBRAIN_RUNS to a folder of yours"

@@ -93,7 +93,9 @@ def write_report(path: Path, outcome: Outcome, scenario: Scenario, city: City, s
                 curves(found, start=begins, marks=marks),
             )
         )
-    path.write_text(page(outcome, titles=(scenario.zh, scenario.en), figures=figures, names=names), encoding="utf-8")
+    whole = path.with_suffix(".part")
+    whole.write_text(page(outcome, titles=(scenario.zh, scenario.en), figures=figures, names=names), encoding="utf-8")
+    whole.replace(path)
 
 
 def _curves(source: Source) -> list[Curve]:
