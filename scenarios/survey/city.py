@@ -6,6 +6,7 @@ The survey does not depend on a scenario's seed: the same city, to the last mete
 from __future__ import annotations
 
 import hashlib
+from difflib import get_close_matches
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
@@ -19,6 +20,7 @@ from scenarios.survey.assets import Survey
 from scenarios.survey.declared import CityFile, Fleets
 from scenarios.survey.divisions import survey_ground
 from scenarios.survey.offices import read_departments
+from scenarios.survey.register import MOUNTED, taken
 from sensors.chance import Seeds
 from sensors.kind import Kind, Sites
 
@@ -33,8 +35,8 @@ def load_city(name: str, *, scale: float = 1.0, folder: Traversable | None = Non
 
     Args:
         name: name of the city's folder.
-        scale: share of the numerous objects that is kept (meter points, poles with whole feeders, hydrants), in
-            (0, 1]; what is kept at a smaller scale has the same code and place at a larger one.
+        scale: share of the numerous objects that is kept (meter points, poles with whole feeders) and of the hydrants
+            that have a monitor, in (0, 1]; what is kept at a smaller scale has the same code and place at a larger one.
         folder: where the city lies, if not among those that come with the package.
 
     Raises:
@@ -42,9 +44,9 @@ def load_city(name: str, *, scale: float = 1.0, folder: Traversable | None = Non
         DeclarationError: for a broken declaration, with file, line, rule and remedy.
     """
     if folder is None and name not in city_names():
-        raise UsageError(f"there is no city '{name}'; there are {', '.join(city_names())}")
+        raise UsageError(f"there is no city '{name}'; {_remedy(name)}")
     if not 0 < scale <= 1:
-        raise UsageError(f"scale {scale} is outside (0, 1]; it is the share of meters, poles and hydrants kept")
+        raise UsageError(f"scale {scale} is outside (0, 1]; it is the share of meters, poles and hydrant monitors kept")
     home = folder if folder is not None else _cities() / name
     declared = read(home / "city.toml", CityFile)
     fleets = read(home / "fleets.toml", Fleets)
@@ -71,8 +73,13 @@ def load_city(name: str, *, scale: float = 1.0, folder: Traversable | None = Non
     )
 
 
+def _remedy(name: str) -> str:
+    near = get_close_matches(name, city_names(), n=1)
+    return f"did you mean '{near[0]}'?" if near else f"there are {', '.join(city_names())}"
+
+
 def sites(city: City, kind: Kind) -> Sites:
-    """Where the devices of one kind stand: one on each object of its class.
+    """Where the devices of one kind stand: one on each object of its class, or on each that has one.
 
     Raises:
         UsageError: if the city has no such objects, or they do not name the gateway.
@@ -84,11 +91,15 @@ def sites(city: City, kind: Kind) -> Sites:
         raise UsageError(f"{rule}; choose one of {surveyed}, or survey it")
     if kind.behind and kind.behind not in table.columns:
         raise UsageError(f"kind {kind.name} stands behind '{kind.behind}', which is no column of '{table.name}'")
+    row = np.arange(len(table), dtype=np.int64)
+    if MOUNTED in table.columns:
+        row = np.flatnonzero(table.columns[MOUNTED])
+        table = taken(table, np.asarray(table.columns[MOUNTED], np.bool_))
     behind = table.columns[kind.behind] if kind.behind else None
     return Sites(
         device=recode(table.code, kind.code),
         object=table.code,
-        row=np.arange(len(table), dtype=np.int64),
+        row=row,
         lon=table.lon,
         lat=table.lat,
         community=table.community,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 from datahub.contract.city import Division, ObjectTable
 from datahub.contract.observations import Floats, Ints
 from datahub.devices.coding import CLASSES, encode
+
+MOUNTED: Final = "mounted"
+"""Column of a table that stays whole at every scale: which of its objects have a device (bool)."""
 
 
 def coded(

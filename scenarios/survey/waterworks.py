@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from datahub.contract.observations import Ints
 from scenarios.survey.declared import HydrantFleet, LoggerFleet, Plant
 from scenarios.survey.people import apportioned
 from scenarios.survey.plane import Plane
-from scenarios.survey.register import chosen, coded, taken
+from scenarios.survey.register import MOUNTED, chosen, coded
 
 PLANT, TRUNK, INLET = 0, 1, 2
 """Column ``place`` of pressure and flow points."""
@@ -113,7 +114,11 @@ def lay_hydrants(
     scale: float,
     rng: np.random.Generator,
 ) -> ObjectTable:
-    """Hydrants on the distribution mains, in proportion to households, each on the near half of a pipe at its node."""
+    """Hydrants on the distribution mains, in proportion to households, each on the near half of a pipe at its node.
+
+    All of them, whatever the ``scale``, for a dry one must be known to be dry; column ``mounted`` says which have a
+    monitor.
+    """
     nodes, pipes = water.nodes, water.pipes
     a, b = np.asarray(pipes.columns["a"], np.int64), np.asarray(pipes.columns["b"], np.int64)
     ring = np.flatnonzero((np.asarray(pipes.columns["zone"]) >= 0) & ~np.asarray(pipes.columns["trunk"], np.bool_))
@@ -139,7 +144,7 @@ def lay_hydrants(
         owner=fleet.owner,
         columns={"node": at.astype(np.int32)},
     )
-    return taken(table, chosen(table.code, scale))
+    return replace(table, columns={**table.columns, MOUNTED: chosen(table.code, scale)})
 
 
 def _at_nodes(

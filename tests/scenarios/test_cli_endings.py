@@ -32,7 +32,7 @@ def citybrain(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     ("words", "sentence"),
     [
         (("run", "water_main_brust"), "there is no scenario 'water_main_brust'; did you mean 'water_main_burst'?"),
-        (("run", "calm_day", "--city", "harbor"), "there is no city 'harbor'; there are harbour, zhuhai"),
+        (("run", "calm_day", "--city", "harbor"), "there is no city 'harbor'; did you mean 'harbour'?"),
         (("run", "calm_day", "--set", "durration=2h"), "--set durration: unknown key 'durration'; did you mean"),
         (("run", "calm_day", "--set", "warmup"), "--set warmup: a setting is PATH=VALUE; write it like a.b=3"),
         (("run", "calm_day", "--for", "2parsec"), "'2parsec' is not a duration; write it like 1d12h, 90m or 45s"),
