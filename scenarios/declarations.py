@@ -43,14 +43,23 @@ def read(path: Path | Traversable, model: type[D], *, overlay: Overlay | None = 
         DeclarationError: naming file, line, rule and remedy.
     """
     text = text_of(path)
+    data = parsed(text, file=str(path))
+    return validate(overlaid(data, overlay or {}), model, file=str(path), text=text, overlay=overlay)
+
+
+def parsed(text: str, *, file: str) -> dict[str, Any]:
+    """The content of a TOML text.
+
+    Raises:
+        DeclarationError: if it is none, naming file and line.
+    """
     try:
-        data = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         words = str(error)
         line = int(words.split("at line ")[1].split(",")[0]) if "at line " in words else len(text.splitlines())
         rule = f"this is not TOML: {words.split(' (at')[0].lower()}"
-        raise DeclarationError(rule, file=str(path), line=line, remedy="correct this line") from error
-    return validate(overlaid(data, overlay or {}), model, file=str(path), text=text, overlay=overlay)
+        raise DeclarationError(rule, file=file, line=line, remedy="correct this line") from error
 
 
 def validate(
@@ -117,13 +126,13 @@ def overlay_of(settings: Sequence[str]) -> dict[str, Any]:
         if not equals or not all(parts) or not _PATH.fullmatch(path):
             raise DeclarationError("a setting is PATH=VALUE", file=f"--set {setting}", remedy="write it like a.b=3")
         try:
-            parsed: object = tomllib.loads(f"v = {value}")["v"]
+            meant: object = tomllib.loads(f"v = {value}")["v"]
         except tomllib.TOMLDecodeError:
-            parsed = value
+            meant = value
         table = overlay
         for part in parts[:-1]:
             table = table.setdefault(part, {})
-        table[parts[-1]] = parsed
+        table[parts[-1]] = meant
     return overlay
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from datahub.contract.errors import UsageError
+from datahub.contract.errors import DeclarationError, UsageError
+from scenarios.declarations import parsed, text_of
+from scenarios.lines import line_of
 
 FILE = Path("citybrain.toml")
 
@@ -51,7 +54,9 @@ def load(**given: Any) -> Settings:
 
     Raises:
         UsageError: naming the setting, the value and the remedy.
+        DeclarationError: if the file is broken, or sets what there is not; with its line.
     """
+    _check_file()
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
@@ -61,6 +66,17 @@ def load(**given: Any) -> Settings:
             f"setting '{name}' (command line, environment CITYBRAIN_{name.upper()} or {FILE}): {first['msg']}; "
             "'citybrain config' lists the settings"
         ) from error
+
+
+def _check_file() -> None:
+    if not FILE.is_file():
+        return
+    text = text_of(FILE)
+    for name in parsed(text, file=str(FILE)):
+        if name not in Settings.model_fields:
+            near = get_close_matches(name, Settings.model_fields, n=1)
+            remedy = f"did you mean '{near[0]}'?" if near else "'citybrain config' elsewhere lists the settings"
+            raise DeclarationError(f"unknown setting '{name}'", file=FILE, line=line_of(text, (name,)), remedy=remedy)
 
 
 def origins(**given: Any) -> list[tuple[str, str, str, str]]:
