@@ -153,11 +153,12 @@ def demo(
     port: Annotated[int | None, typer.Option(help="Port of the operations centre.")] = None,
     leave: Annotated[bool, typer.Option("--exit", help="End when the scenario ends.")] = False,
     minutes: Annotated[float, typer.Option(help="How long the story should take [min].", min=0.5)] = 6.0,
+    settings: Set = None,
 ) -> None:
     """Show the flagship scenario live: broker, field, hub, brain, vendors' stubs and operations centre."""
     from scenarios.live.demo import demonstrate
 
-    raise typer.Exit(demonstrate(city=city, port=port, leave=leave, minutes=minutes))
+    raise typer.Exit(demonstrate(city=city, port=port, leave=leave, minutes=minutes, settings=settings or []))
 
 
 @app.command()
@@ -172,11 +173,12 @@ def up(
 ) -> None:
     """Run the whole platform live until Ctrl-C."""
     from scenarios.live.supervisor import bring_up
+    from scenarios.outcome import accounted
 
     ledger = bring_up(
         city=city, scenario=scenario, seed=seed, speed=speed, port=port, mqtt=mqtt, settings=settings or []
     )
-    typer.echo(str(ledger))
+    typer.echo(accounted(ledger.totals({})))
     raise typer.Exit(0 if ledger.closes else 1)
 
 

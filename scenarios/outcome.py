@@ -43,6 +43,12 @@ class LedgerTotals(msgspec.Struct, frozen=True):
         )
 
 
+def accounted(of: LedgerTotals) -> str:
+    """Whether every reading is accounted for, in one sentence."""
+    sums = f"published {of.published:,} = stored {of.stored:,} + rejected {of.rejected:,} + in flight {of.in_flight:,}"
+    return f"the ledger {'closes' if of.closes else 'DOES NOT CLOSE'}: {sums}"
+
+
 class TaskOutcome(msgspec.Struct, frozen=True):
     """One task of an incident. Times are epoch ms; None where it did not come to that."""
 

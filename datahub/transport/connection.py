@@ -80,7 +80,7 @@ class Connection:
         self._open()
 
     def _open(self) -> None:
-        remedy = f"start one with 'mosquitto -p {self.address.port}', or use the embedded broker (--bus mqtt)"
+        remedy = f"start one with 'mosquitto -p {self.address.port}'"
         try:
             self.client.connect(self.address.host, self.address.port, keepalive=KEEPALIVE_S)
         except (OSError, ValueError) as error:
@@ -169,6 +169,23 @@ class Connection:
             self._room(1)
         self.client.disconnect()
         self.client.loop_stop()
+
+
+def probe(address: Address, *, remedy: str = "") -> None:
+    """See whether a broker answers at all, before anything is prepared that needs it.
+
+    ``remedy``: what else whoever named it may do, in words that follow "start one with ...".
+
+    Raises:
+        OutsideError: if nobody answers.
+    """
+    try:
+        socket.create_connection((address.host, address.port), timeout=PATIENCE_S).close()
+    except OSError as error:
+        start = f"start one with 'mosquitto -p {address.port}'"
+        raise OutsideError(
+            f"no MQTT broker answers at {address} ({error}); {f'{start}, {remedy}' if remedy else start}"
+        ) from error
 
 
 def _wrap(client: paho.Client, address: Address) -> None:

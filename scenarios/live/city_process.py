@@ -16,12 +16,14 @@ from datahub.contract.clock import DAY_MS, elapsed_s, wall_ms
 from datahub.contract.errors import UsageError
 from datahub.contract.topics import Topics
 from datahub.devices.assets import Assets
+from datahub.transport.address import Address
+from datahub.transport.connection import probe
 from datahub.transport.mqtt import MqttCityBus
 from scenarios.claim import claimed
 from scenarios.exchange import HttpExchange
 from scenarios.live.logs import Notes
 from scenarios.live.pace import BEAT_S
-from scenarios.live.serving import Server
+from scenarios.live.serving import Server, listening
 from scenarios.live.stopping import Stop
 from scenarios.platform import Platform, assemble
 from scenarios.settings import Settings
@@ -59,11 +61,13 @@ def run_city(
 def _run(settings: Settings, place: City, stubs: str) -> int:
     """Run on databases that are ours."""
     stop = Stop(parent=True)
+    probe(Address.of(settings.mqtt), remedy="or name another with --mqtt or CITYBRAIN_MQTT")
+    door = listening(settings.host, settings.port)  # before a seat's password is made that is shown only once
     bus = MqttCityBus(settings.mqtt, Topics(place.name))
     exchange = HttpExchange({code: f"{stubs}/{code}" for code in place.departments})
     platform = assemble(place, bus, exchange, directory=settings.data, watched=True)
     try:
-        with Server(_site(platform, settings, place), host=settings.host, port=settings.port) as server:
+        with Server(_site(platform, settings, place), host=settings.host, port=settings.port, at=door) as server:
             _say({"city": "up", "url": server.url, "t": platform.hub.now or 0})
             _live(platform, stop)
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,36 +22,45 @@ from scenarios import platform as city_side
 from scenarios.claim import claimed
 from scenarios.exchange import DirectExchange
 from scenarios.judge import incident_of, told, warnings_of
-from scenarios.live.supervisor import Ledger, bring_up
-from scenarios.outcome import Outcome, manifest
+from scenarios.live.supervisor import Ledger, bring_up, look_ahead
+from scenarios.outcome import Outcome, accounted, manifest
 from scenarios.report.report import Source, write_report
 from scenarios.run import configured, progress_bar
 from scenarios.scenario import Scenario
 from scenarios.settings import Settings
 from scenarios.settings import load as load_settings
 from scenarios.simulation import quantum
-from scenarios.survey.city import load_city
+from scenarios.survey.city import load_city, sites
 from sensors.chance import Seeds
 from sensors.field import QUANTUM_MS
+from sensors.kind import load_kinds
 
 SCENARIO, SEED, SCALE = "water_main_burst", 7, 0.02
 
 
-def demonstrate(*, city: str | None, port: int | None, leave: bool, minutes: float) -> int:
+def demonstrate(*, city: str | None, port: int | None, leave: bool, minutes: float, settings: Sequence[str]) -> int:
     """Learn what is normal, then tell the story live; the report lies beside the databases at the end.
 
     Until then the report of an earlier demo stays.
     """
-    settings = load_settings(city=city, port=port)
-    scenario = configured(SCENARIO, city=settings.city, duration=None, settings=[f"scale={SCALE}"])
+    chosen, laid_on = load_settings(city=city, port=port), [f"scale={SCALE}", *settings]
+    scenario = configured(SCENARIO, city=chosen.city, duration=None, settings=laid_on)
+    look_ahead(chosen)
     town = load_city(scenario.city, scale=scenario.scale)
-    folder = settings.runs / f"demo-{town.name}"
+    folder = chosen.runs / f"demo-{town.name}"
     with claimed(folder, remedy="end that one first, or set CITYBRAIN_RUNS to another folder"):
-        return _demonstrate(scenario, town, folder, settings=settings, leave=leave, minutes=minutes)
+        return _demonstrate(scenario, town, folder, chosen=chosen, settings=laid_on, leave=leave, minutes=minutes)
 
 
 def _demonstrate(
-    scenario: Scenario, town: City, folder: Path, *, settings: Settings, leave: bool, minutes: float
+    scenario: Scenario,
+    town: City,
+    folder: Path,
+    *,
+    chosen: Settings,
+    settings: Sequence[str],
+    leave: bool,
+    minutes: float,
 ) -> int:
     store = folder / "store"
     try:
@@ -61,17 +71,19 @@ def _demonstrate(
         raise OutsideError(
             f"cannot write to {store} ({error.strerror}); set CITYBRAIN_RUNS to a folder of yours"
         ) from error
-    typer.echo(f"The platform of {town.zh} {town.en} listens to {_warmup(scenario)} of ordinary operation first.")
+    devices = sum(len(sites(town, kind)) for kind in load_kinds().values())
+    typer.echo(f"{town.zh} {town.en} at scale {scenario.scale:g}: {devices:,} devices (1 is all; --set scale=...).")
+    typer.echo(f"The platform listens to {_warmup(scenario)} of ordinary operation first.")
     published, in_flight = learn(scenario, town, store)
     since = elapsed_s()
     ledger = bring_up(
-        city=settings.city,
+        city=chosen.city,
         scenario=SCENARIO,
         seed=SEED,
         speed=60.0,
-        port=settings.port,
+        port=chosen.port,
         mqtt=None,
-        settings=[f"scale={SCALE}"],
+        settings=settings,
         data=store,
         minutes=minutes,
         leave=leave,
@@ -90,10 +102,7 @@ def in_words(outcome: Outcome) -> str:
         ended = "still open" if it.closed_s is None else f"closed after {it.closed_s / 3600:.1f} h"
         level = "not graded" if it.level is None else f"level {'I' * it.level if it.level < 4 else 'IV'}"
         lines.append(f"{it.type}: {level}, {ended}, {len(it.tasks)} tasks")
-    of = outcome.ledger
-    sums = f"published {of.published:,} = stored {of.stored:,} + rejected {of.rejected:,} + in flight {of.in_flight:,}"
-    lines.append(f"the ledger {'closes' if of.closes else 'DOES NOT CLOSE'}: {sums}")
-    return "\n".join(lines)
+    return "\n".join([*lines, accounted(outcome.ledger)])
 
 
 def _warmup(scenario: Scenario) -> str:

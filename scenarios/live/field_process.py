@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datahub.contract.clock import MINUTE_MS, SECOND_MS, elapsed_s
 from datahub.contract.errors import UsageError
 from datahub.contract.topics import Topics
+from datahub.transport.address import Address
+from datahub.transport.connection import probe
 from datahub.transport.mqtt import MqttFieldBus
 from scenarios.exchange import SharedStub, stub_app, stubs_of
 from scenarios.live.pace import SteadyPace, StoryPace, Waiting
-from scenarios.live.serving import Server
+from scenarios.live.serving import Server, listening
 from scenarios.live.stopping import Stop
 from scenarios.outside import Outside, assemble
 from scenarios.run import configured
@@ -58,13 +60,15 @@ def run_field(
     scenario = configured(name, city=city, duration=None, settings=settings).model_copy(update={"warmup": None})
     place = load_city(scenario.city, scale=scenario.scale)
     stop = Stop(parent=True)
+    probe(Address.of(url), remedy="or name another with --mqtt or CITYBRAIN_MQTT")
+    door = listening("127.0.0.1", stubs_port, option="--stubs-port")
     bus = MqttFieldBus(url, Topics(place.name))
     stubs = {code: SharedStub(stub) for code, stub in stubs_of(place).items()}
     resend_s = RESEND_S * (scenario.length / SECOND_MS / 60.0 / minutes if minutes else speed)
     outside = assemble(scenario, place, bus, seed=seed, stubs=stubs, resend_s=resend_s)
     ends = outside.begins + scenario.length
     pace = StoryPace(ends, minutes, _busy(outside)) if minutes else SteadyPace(speed)
-    with Server(stub_app(stubs, clock=lambda: int(outside.env.now)), host="127.0.0.1", port=stubs_port):
+    with Server(stub_app(stubs, clock=lambda: int(outside.env.now)), host="127.0.0.1", port=stubs_port, at=door):
         _say({"field": "up", "city": place.name, "devices": outside.devices, "stubs_port": stubs_port})
         try:
             _live(outside, pace, ends=ends, stop=stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from types import TracebackType
@@ -16,6 +17,30 @@ from datahub.transport.broker import taken_by
 PATIENCE_S = 30.0
 
 
+def listening(host: str, port: int, *, option: str = "--port") -> socket.socket:
+    """A socket that nobody else can have any more; close it to see only whether the port is free.
+
+    Raises:
+        OutsideError: if the port is taken, saying by whom and what to do, or there is no such address.
+    """
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+        made.listen()
+    except OSError as error:
+        made.close()
+        if error.errno != errno.EADDRINUSE:
+            raise OutsideError(
+                f"cannot listen on port {port} of {host} ({error.strerror}); choose another with {option} or"
+                " CITYBRAIN_HOST"
+            ) from error
+        raise OutsideError(
+            f"port {port} of {host} is taken{taken_by(port)}; choose another with {option}, or 0 for a free one"
+        ) from error
+    return made
+
+
 class Server:
     """Serves an application on one address for as long as it is needed.
 
@@ -23,21 +48,13 @@ class Server:
         url: where it answers.
     """
 
-    def __init__(self, app: FastAPI, *, host: str, port: int) -> None:
-        """``port`` 0 takes a free one.
+    def __init__(self, app: FastAPI, *, host: str, port: int, at: socket.socket | None = None) -> None:
+        """``port`` 0 takes a free one; ``at`` is where it listens already, if it does.
 
         Raises:
             OutsideError: if the port is taken, saying by whom and what to do.
         """
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            self._socket.bind((host, port))
-        except OSError as error:
-            self._socket.close()
-            raise OutsideError(
-                f"port {port} of {host} is taken{taken_by(port)}; choose another with --port, or 0 for a free one"
-            ) from error
+        self._socket = at or listening(host, port)
         self.url = f"http://{host}:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=3)
         self._server = _Quiet(config)

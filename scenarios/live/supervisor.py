@@ -16,11 +16,15 @@ from typing import IO
 import typer
 
 from datahub.contract.clock import MINUTE_MS, elapsed_s, to_local
-from datahub.contract.errors import OutsideError
+from datahub.contract.errors import OutsideError, UsageError
+from datahub.transport.address import Address
 from datahub.transport.broker import EmbeddedBroker, free_port
+from datahub.transport.connection import probe
+from scenarios.live.serving import listening
 from scenarios.live.stopping import Stop
 from scenarios.outcome import LedgerTotals
 from scenarios.run import configured
+from scenarios.settings import Settings
 from scenarios.settings import load as load_settings
 
 START_S = 120.0
@@ -110,7 +114,8 @@ class Child:
         """Wait until it says a line with ``key`` = ``value``.
 
         Raises:
-            OutsideError: if it ends before, or says nothing in time.
+            OutsideError: if it dies before, or says nothing in time.
+            typer.Exit: if it gave up and has said why.
             KeyboardInterrupt: if somebody asks to ``stop`` meanwhile.
         """
         since, found = elapsed_s(), False
@@ -123,6 +128,8 @@ class Child:
                 )
         line = next((line for line in self.said if line.get(key) == value), None)
         if line is None:
+            if self.status in (UsageError.exit_code, OutsideError.exit_code):
+                raise typer.Exit(self.status)
             why = "did not say so in time" if self.alive else f"ended with status {self.status}"
             raise OutsideError(f"process '{self.name}' should have come up and {why}; see what it printed above")
         return line
@@ -172,6 +179,7 @@ def bring_up(
 ) -> Ledger:
     """Run broker, field and city until Ctrl-C, or until the scenario ends if ``leave``."""
     chosen = load_settings(city=city, port=port, mqtt=mqtt, data=data)
+    look_ahead(chosen)
     stop, stubs = Stop(), free_port()
     with ExitStack() as stack:
         url = chosen.mqtt or stack.enter_context(EmbeddedBroker()).url
@@ -192,6 +200,17 @@ def bring_up(
         outside.end()
         town.end()
         return account(outside, town)
+
+
+def look_ahead(chosen: Settings) -> None:
+    """See that the port is free and a named broker answers, before anybody waits for either.
+
+    Raises:
+        OutsideError: if not.
+    """
+    listening(chosen.host, chosen.port).close()
+    if chosen.mqtt:
+        probe(Address.of(chosen.mqtt), remedy="or name none (--mqtt, CITYBRAIN_MQTT), which takes the embedded one")
 
 
 def _watch(town: Child, outside: Child, *, stop: Stop, leave: bool) -> None:
@@ -229,5 +248,5 @@ def _going_on(name: str, settings: Sequence[str], *, reached: int) -> list[str]:
 
 
 def _scale(settings: Sequence[str]) -> str:
-    """The scale that the scenario's overlay sets, for both sides must survey the same city."""
-    return next((one.partition("=")[2] for one in settings if one.partition("=")[0] == "scale"), "1.0")
+    """The scale that the scenario's overlay sets last, for both sides must survey the same city."""
+    return next((one.partition("=")[2] for one in reversed(settings) if one.partition("=")[0] == "scale"), "1.0")

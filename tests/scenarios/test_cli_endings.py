@@ -50,6 +50,27 @@ def test_what_was_asked_for_wrongly_is_refused_in_one_sentence(
     assert ended.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("port = [", "citybrain: citybrain.toml:1: this is not TOML: invalid value; correct this line\n"),
+        ('city = "harbour"\nprot = 1\n', "citybrain: citybrain.toml:2: unknown setting 'prot'; did you mean 'port'?\n"),
+    ],
+)
+def test_a_wrong_line_in_the_file_of_settings_is_named(text: str, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "citybrain.toml").write_text(text)
+    ended = citybrain(tmp_path, "config")
+    assert (ended.returncode, ended.stderr, ended.stdout) == (2, sentence, "")
+
+
+def test_a_file_where_the_databases_should_lie_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("in the way")
+    ended = citybrain(tmp_path, "city", "--city", "harbour", "--mqtt", "mqtt://127.0.0.1:1", "--data", "README.md")
+    assert ended.returncode == 3
+    assert ended.stderr.startswith("citybrain: cannot write to README.md (")
+    assert ended.stderr.count("\n") == 1
+
+
 def test_an_unknown_option_and_a_seed_that_is_no_number_are_refused(tmp_path: Path) -> None:
     option = citybrain(tmp_path, "run", "calm_day", "--seeed", "4")
     assert option.returncode == 2
@@ -64,10 +85,41 @@ def test_a_broker_that_does_not_answer_is_named_with_a_way_to_start_one(tmp_path
     with socket.socket() as held:  # bound and not listening: nobody answers there
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]
-        ended = citybrain(tmp_path, "run", "calm_day", "--bus", f"mqtt://127.0.0.1:{port}", *QUICK)
+        url = f"mqtt://127.0.0.1:{port}"
+        remedies = {
+            ("run", "calm_day", "--bus", url, *QUICK): "or use the embedded broker (--bus mqtt)",
+            ("up", "--city", "harbour", "--port", "0", "--mqtt", url): "or name none (--mqtt, CITYBRAIN_MQTT)",
+            ("field", "--city", "harbour", "--mqtt", url): "or name another with --mqtt or CITYBRAIN_MQTT",
+            ("city", "--city", "harbour", "--mqtt", url): "or name another with --mqtt or CITYBRAIN_MQTT",
+        }
+        for words, remedy in remedies.items():
+            ended = citybrain(tmp_path, *words)
+            assert ended.returncode == 3
+            assert ended.stderr.startswith(f"citybrain: no MQTT broker answers at {url} ("), words
+            assert f"start one with 'mosquitto -p {port}', {remedy}" in ended.stderr
+            assert ended.stderr.count("\n") == 1
+
+
+def test_a_taken_port_is_told_before_anything_is_begun(tmp_path: Path) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        port = held.getsockname()[1]
+        for command in ("demo", "up"):
+            ended = citybrain(tmp_path, command, "--city", "harbour", "--port", str(port))
+            assert ended.returncode == 3
+            assert ended.stderr.startswith(f"citybrain: port {port} of 127.0.0.1 is taken")
+            assert ended.stderr.count("\n") == 1
+            assert ended.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_process_of_the_platform_has_explained_is_not_said_twice(tmp_path: Path) -> None:
+    (tmp_path / "citybrain-data").write_text("in the way")
+    ended = citybrain(tmp_path, "up", "--city", "harbour", "--port", "0")
     assert ended.returncode == 3
-    assert f"no MQTT broker answers at mqtt://127.0.0.1:{port}" in ended.stderr
-    assert f"mosquitto -p {port}" in ended.stderr
+    assert ended.stderr.startswith("citybrain: cannot write to citybrain-data (")
+    assert ended.stderr.count("\n") == 1
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
