@@ -51,19 +51,34 @@ class Expectation(Declaration):
         return (self.at_least is None or actual >= self.at_least) and (self.at_most is None or actual <= self.at_most)
 
 
-def judge(outcome: Outcome, expectations: Mapping[str, Expectation]) -> list[ExpectationOutcome]:
-    """Every expectation with what came of it. A name that the outcome does not have is not held, and says so."""
+NOT_JUDGED = "not judged: the run ended at "
+
+
+def judge(outcome: Outcome, expectations: Mapping[str, Expectation], *, ended: str = "") -> list[ExpectationOutcome]:
+    """Every expectation with what came of it. A name that the outcome does not have is not held, and says so.
+
+    ``ended``: in words when a run ended that was shorter than its scenario; what it has no value of may yet have come.
+    """
     values = flatten(msgspec.to_builtins(outcome))
     values["ledger.closes"] = outcome.ledger.closes
     judged = []
     for name, expectation in expectations.items():
         actual = values.get(name)
         expected = str(expectation)
-        if name not in values:
+        if actual is None and ended and name.partition(".")[0] in Outcome.__struct_fields__:
+            expected += f" ({NOT_JUDGED}{ended})"
+        elif name not in values:
             near = difflib.get_close_matches(name, values, n=1)
             expected += f" (no such value in the outcome{'; did you mean ' + near[0] + '?' if near else ''})"
         judged.append(ExpectationOutcome(name=name, expected=expected, actual=actual, held=expectation.holds(actual)))
     return judged
+
+
+def in_words(judged: ExpectationOutcome) -> str:
+    """Why an expectation does not count as held."""
+    if NOT_JUDGED in judged.expected:
+        return f"failed: {judged.name}, expected {judged.expected}"
+    return f"failed: {judged.name} is {judged.actual}, expected {judged.expected}"
 
 
 def flatten(content: object, path: str = "") -> dict[str, Scalar | None]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import typer
@@ -13,21 +14,27 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from datahub.contract.city import City
-from datahub.contract.clock import DAY_MS, SECOND_MS, duration_ms, to_local
+from datahub.contract.clock import DAY_MS, SECOND_MS, to_local
 from datahub.contract.errors import OutsideError, UsageError
 from scenarios import scenario as declared
 from scenarios import simulation
+from scenarios.claim import FILE as LOCK
 from scenarios.claim import claimed
 from scenarios.declarations import overlay_of
-from scenarios.expect import judge
+from scenarios.expect import in_words, judge
 from scenarios.judge import alarms_of, cases_of, incident_of, kpis_of, told, warnings_of
 from scenarios.outcome import LedgerTotals, Outcome, manifest
 from scenarios.report.report import Source, write_report
 from scenarios.scenario import Scenario
 from scenarios.settings import load as load_settings
 from scenarios.simulation import Story
+from scenarios.spoken import spoken
 from scenarios.survey.city import load_city
 from scenarios.transcript import Transcript
+from scenarios.wires import answers
+
+FILES: Final = ("outcome.json", "report.html", "transcript.jsonl")
+"""What a run leaves in its folder, beside the databases."""
 
 
 def run_scenario(
@@ -49,9 +56,15 @@ def run_scenario(
     scenario = configured(name, city=city, duration=duration, settings=settings)
     folder = out or load_settings().runs / f"{name}-{seed}"
     place = load_city(scenario.city, scale=scenario.scale)
+    answers(bus)
     with claimed(folder, remedy="choose another folder with --out"):
         prepared(folder)
-        outcome = _run(name, scenario, place, folder, seed=seed, bus=bus, quiet=json)
+        try:
+            outcome = _run(name, scenario, place, folder, seed=seed, bus=bus, quiet=json)
+        except BaseException:
+            if out is None:
+                _clear(folder)
+            raise
     if json:
         sys.stdout.write(_text(outcome))
     else:
@@ -62,6 +75,7 @@ def run_scenario(
 def _run(name: str, scenario: Scenario, place: City, folder: Path, *, seed: int, bus: str, quiet: bool) -> Outcome:
     """Run into a folder that is ours."""
     outcome: Outcome | None = None
+    reached = scenario.start - scenario.listens
 
     def conclude(story: Story) -> None:
         nonlocal outcome
@@ -69,17 +83,26 @@ def _run(name: str, scenario: Scenario, place: City, folder: Path, *, seed: int,
         source = Source(story.said, story.platform.hub.queries, story.outside.begins, int(story.outside.env.now))
         write_report(folder / "report.html", outcome, scenario, place, source)
 
-    with Transcript.at(folder / "transcript.jsonl") as transcript, progress_bar(quiet=quiet) as progress:
-        simulation.simulate(
-            scenario,
-            place,
-            seed=seed,
-            bus=bus,
-            transcript=transcript,
-            directory=folder / "store",
-            judge=conclude,
-            progress=progress,
-        )
+    def progress(part: float, t: int) -> None:
+        nonlocal reached
+        reached = t
+        show(part, t)
+
+    try:
+        with Transcript.at(folder / "transcript.jsonl") as transcript, progress_bar(quiet=quiet) as show:
+            simulation.simulate(
+                scenario,
+                place,
+                seed=seed,
+                bus=bus,
+                transcript=transcript,
+                directory=folder / "store",
+                judge=conclude,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        typer.echo(f"stopped {_so_far(scenario, reached)}; nothing was judged", err=True)
+        raise
     assert outcome is not None
     (folder / "outcome.json").write_text(_text(outcome), encoding="utf-8")
     return outcome
@@ -90,6 +113,24 @@ def _text(outcome: Outcome) -> str:
     return msgspec.json.format(msgspec.json.encode(outcome), indent=2).decode() + "\n"
 
 
+def _so_far(scenario: Scenario, reached: int) -> str:
+    """How far a story has come at ``reached`` [ms]."""
+    since = reached - scenario.start
+    if since >= 0:
+        return f"at {spoken(since)} of {spoken(scenario.length)}"
+    return f"in the warm-up, at {spoken(since + scenario.listens)} of {spoken(scenario.listens)}"
+
+
+def _clear(folder: Path) -> None:
+    """Take away what a run without an outcome has left; what is not of a run stays."""
+    store = folder / "store"
+    for file in [*store.glob("*"), *(folder / f for f in (*FILES, LOCK))]:
+        file.unlink(missing_ok=True)
+    for empty in (store, folder):
+        with suppress(OSError):
+            empty.rmdir()
+
+
 def configured(name: str, *, city: str | None, duration: str | None, settings: Sequence[str]) -> Scenario:
     """The scenario with what the command line says laid on."""
     overlay = overlay_of(settings)
@@ -97,7 +138,7 @@ def configured(name: str, *, city: str | None, duration: str | None, settings: S
         overlay["city"] = city
     if duration is not None:
         try:
-            duration_ms(duration)
+            declared.lasting(duration)
         except ValueError as error:
             raise UsageError(f"--for: {error}") from error
         overlay["duration"] = duration
@@ -113,7 +154,7 @@ def prepared(folder: Path) -> None:
     try:
         store = folder / "store"
         store.mkdir(parents=True, exist_ok=True)
-        for file in [*store.iterdir(), *(folder / f for f in ("outcome.json", "report.html", "transcript.jsonl"))]:
+        for file in [*store.iterdir(), *(folder / f for f in FILES)]:
             file.unlink(missing_ok=True)
     except OSError as error:
         raise OutsideError(f"cannot write to {folder} ({error.strerror}); choose another folder with --out") from error
@@ -154,7 +195,8 @@ def outcome_of(name: str, scenario: Scenario, city: City, story: Story, *, seed:
     )
     days = (int(story.outside.env.now) - begins) / DAY_MS
     outcome.kpis |= alarms_of(story.said, devices=outcome.devices, days=days)
-    outcome.expectations = judge(outcome, scenario.expect)
+    cut = scenario.length < declared.load(name).length
+    outcome.expectations = judge(outcome, scenario.expect, ended=spoken(scenario.length) if cut else "")
     return outcome
 
 
@@ -180,7 +222,7 @@ def _say(outcome: Outcome, folder: Path) -> None:
     held = sum(expectation.held for expectation in outcome.expectations)
     for expectation in outcome.expectations:
         if not expectation.held:
-            typer.echo(f"failed: {expectation.name} is {expectation.actual}, expected {expectation.expected}")
+            typer.echo(in_words(expectation))
     for incident in outcome.incidents:
         closed = "open" if incident.closed_s is None else f"closed after {incident.closed_s / 3600:.1f} h"
         typer.echo(f"incident {incident.id}: level {incident.level}, {closed}, {len(incident.tasks)} tasks")

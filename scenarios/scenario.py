@@ -27,7 +27,19 @@ def _duration(text: str) -> str:
     return text
 
 
+def lasting(text: str) -> str:
+    """A duration, if it is any time at all.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    if duration_ms(text) <= 0:
+        raise ValueError(f"'{text}' is no time at all; write it like 1d12h, 90m or 45s")
+    return text
+
+
 Duration = Annotated[str, AfterValidator(_duration)]
+Span = Annotated[str, AfterValidator(lasting)]
 Moment = Annotated[str, AfterValidator(_moment)]
 
 
@@ -93,7 +105,7 @@ class Scenario(Declaration):
     about: str
     city: str
     starts: Moment
-    duration: Duration
+    duration: Span
     scale: float = Field(1.0, gt=0, le=1)
     warmup: Warmup | None = None
     faults: dict[str, float] = Field(default_factory=dict)
@@ -110,6 +122,11 @@ class Scenario(Declaration):
     def length(self) -> int:
         """How long it runs [ms]."""
         return duration_ms(self.duration)
+
+    @property
+    def listens(self) -> int:
+        """How long the platform listens before [ms]."""
+        return duration_ms(self.warmup.duration) if self.warmup else 0
 
 
 LIBRARY = "scenarios.library"

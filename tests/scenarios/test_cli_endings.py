@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -36,6 +37,8 @@ def citybrain(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
         (("run", "calm_day", "--set", "durration=2h"), "--set durration: unknown key 'durration'; did you mean"),
         (("run", "calm_day", "--set", "warmup"), "--set warmup: a setting is PATH=VALUE; write it like a.b=3"),
         (("run", "calm_day", "--for", "2parsec"), "'2parsec' is not a duration; write it like 1d12h, 90m or 45s"),
+        (("run", "calm_day", "--for", "0h"), "--for: '0h' is no time at all; write it like 1d12h, 90m or 45s"),
+        (("run", "calm_day", "--set", "duration=0h"), "'0h' is no time at all; write it like 1d12h, 90m or 45s"),
         (("run", "calm_day", "--bus", "nats", *QUICK), "there is no bus 'nats'; write local, mqtt or mqtt://host:port"),
     ],
 )
@@ -98,6 +101,7 @@ def test_a_broker_that_does_not_answer_is_named_with_a_way_to_start_one(tmp_path
             assert ended.stderr.startswith(f"citybrain: no MQTT broker answers at {url} ("), words
             assert f"start one with 'mosquitto -p {port}', {remedy}" in ended.stderr
             assert ended.stderr.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_taken_port_is_told_before_anything_is_begun(tmp_path: Path) -> None:
@@ -144,13 +148,37 @@ def test_ctrl_c_ends_a_run_with_130_and_leaves_a_readable_database(tmp_path: Pat
         process.kill()
         process.communicate()
     assert process.returncode == 130, said
-    assert "Traceback" not in said
+    assert re.fullmatch(r"stopped in the warm-up, at .+ min of 72 h; nothing was judged\n", said)
     with duckdb.connect(str(database), read_only=True) as opened:
         row = opened.execute(
             "SELECT count(*), count(DISTINCT (device, property, sequence)) FROM observation"
         ).fetchone()
     assert row is not None
     assert row[0] == row[1] > 0
+
+
+def test_ctrl_c_leaves_no_folder_that_nobody_asked_for(tmp_path: Path) -> None:
+    words = ["run", "calm_day", "--city", "harbour", "--seed", "3", "--for", "2d", "--set", "warmup.duration=1m"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "scenarios", *words],
+        cwd=tmp_path,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        transcript = tmp_path / "runs" / "calm_day-3" / "transcript.jsonl"
+        journal = transcript.parent / "store" / "city.sqlite"
+        while process.poll() is None and not (journal.exists() and _ticks(journal) > 20):
+            pass
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 130, said
+    assert re.fullmatch(r"stopped at .+ min of 48 h; nothing was judged\n", said)
+    assert not transcript.parent.exists()
 
 
 def _ticks(journal: Path) -> int:
