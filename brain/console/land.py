@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from brain.console.shown import Json, Panel
@@ -36,8 +37,10 @@ class Land:
         city = self.city
         return {
             "view": self._view(),
-            "outline": _rings(city.outline),
-            "districts": [_division(each) for each in city.of_level("district")],
+            "outline": _rings(boundary(city.outline)),
+            "districts": [
+                _division(each) | {"rings": _rings(boundary(each.rings))} for each in city.of_level("district")
+            ],
             "streets": [_division(each) for each in city.of_level("street")],
             "communities": {each.code: _division(each) for each in city.of_level("community")},
             "mains": _mains(city),
@@ -86,6 +89,17 @@ class Land:
     def _middles(self) -> Floats:
         divisions = [self.city.divisions[code] for code in self.city.communities]
         return np.array([(each.lon, each.lat) for each in divisions], np.float64).reshape(-1, 2)
+
+
+def boundary(rings: Iterable[Floats]) -> tuple[Floats, ...]:
+    """The outlines of what ``rings`` make up together [deg], largest first.
+
+    A ring has no hole, so land around one is held as parts that share a seam; a map shows no seam.
+    """
+    whole = shapely.get_parts(shapely.union_all([shapely.Polygon(ring) for ring in rings]))
+    lines = [line for part in whole for line in (part.exterior, *part.interiors)]
+    ordered = sorted(lines, key=lambda line: shapely.Polygon(line).area, reverse=True)
+    return tuple(shapely.get_coordinates(line) for line in ordered)
 
 
 def _points(ring: NDArray[np.float64]) -> Json:

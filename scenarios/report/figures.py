@@ -20,6 +20,7 @@ from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
+from brain.console.land import boundary
 from datahub.contract.city import City
 from datahub.contract.clock import HOUR_MS
 from datahub.contract.observations import Floats, Ints
@@ -92,7 +93,7 @@ def map_of(
         figure = Figure(figsize=(7.2, 5.6))
         axes = figure.add_subplot()
         for rank, width, colour in (("district", 0.9, SECOND), ("street", 0.35, LINE)):
-            rings = [ring for division in city.of_level(rank) for ring in division.rings]
+            rings = [ring for division in city.of_level(rank) for ring in boundary(division.rings)]
             axes.add_collection(LineCollection(rings, linewidths=width, colors=colour, zorder=2))
         _trunk_mains(axes, city)
         for incident in incidents:
