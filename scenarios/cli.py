@@ -6,6 +6,7 @@ Exit status: 0 all held, 1 an expectation failed, 2 wrong declaration or usage, 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -71,10 +72,7 @@ def list_(
     from scenarios.listing import listing
 
     head, rows = listing(what)
-    table = Table(*head, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*row)
-    Console(highlight=False).print(table)
+    _show(head, rows)
 
 
 @app.command()
@@ -91,10 +89,18 @@ def config() -> None:
     """Print the settings in force and where each comes from."""
     from scenarios.settings import origins
 
-    table = Table("setting", "value", "from", "meaning", box=None, pad_edge=False)
-    for row in origins():
+    _show(("setting", "value", "from", "meaning"), origins())
+
+
+def _show(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table; where no person is looking, as wide as it needs, for a program reads whole names."""
+    table = Table(*head, box=None, pad_edge=False)
+    for row in rows:
         table.add_row(*row)
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.measure(table, options=console.options.update(width=10_000)).maximum, 1)
+    console.print(table)
 
 
 @app.command()

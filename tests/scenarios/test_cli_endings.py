@@ -13,6 +13,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from scenarios.listing import listing
+
 ROOT = Path(__file__).parents[2]
 QUICK = ("--city", "harbour", "--for", "2m", "--set", "warmup.duration=2m")
 
@@ -72,6 +74,17 @@ def test_a_file_where_the_databases_should_lie_is_refused(tmp_path: Path) -> Non
     assert ended.returncode == 3
     assert ended.stderr.startswith("citybrain: cannot write to README.md (")
     assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("what", ["kinds", "departments"])
+def test_a_list_in_a_pipe_has_every_name_whole(what: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "scenarios", "list", what]
+    narrow = environment() | {"COLUMNS": "40", "CITYBRAIN_CITY": "harbour"}
+    ended = subprocess.run(command, cwd=tmp_path, env=narrow, capture_output=True, text=True, timeout=60, check=True)
+    lines = ended.stdout.splitlines()
+    assert len(lines) == len(listing(what)[1]) + 1
+    assert "…" not in ended.stdout
+    assert all(line.split()[0].isidentifier() for line in lines[1:])
 
 
 def test_an_unknown_option_and_a_seed_that_is_no_number_are_refused(tmp_path: Path) -> None:
