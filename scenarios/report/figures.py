@@ -22,9 +22,10 @@ from matplotlib.patches import Polygon
 
 from brain.console.land import boundary
 from datahub.contract.city import City
-from datahub.contract.clock import HOUR_MS
+from datahub.contract.clock import HOUR_MS, SECOND_MS
 from datahub.contract.observations import Floats, Ints
 from scenarios.outcome import IncidentOutcome
+from scenarios.report.clockaxis import clock_marks
 
 INK, SECOND, LINE, GROUND = "#1b2433", "#5b6b84", "#c9d3e2", "#ffffff"
 NORMAL, BAND = "#4f7099", "#dbe4f0"
@@ -153,7 +154,7 @@ def _frame(axes: Axes, city: City, incidents: Sequence[IncidentOutcome]) -> None
 
 
 def curves(items: Sequence[Curve], *, start: int, marks: Mapping[str, int]) -> str:
-    """Curves one below the other over hours since ``start`` [ms], the normal band shaded, events marked."""
+    """Curves one below the other over the city's time from ``start`` [ms], the normal band shaded, events marked."""
     with _drawing():
         figure = Figure(figsize=(7.2, 1.6 * max(len(items), 1) + 0.4))
         rows = figure.subplots(max(len(items), 1), 1, sharex=True, squeeze=False)[:, 0]
@@ -171,7 +172,8 @@ def curves(items: Sequence[Curve], *, start: int, marks: Mapping[str, int]) -> s
             rows[0].annotate(
                 names, (hour, 1.02), xycoords=("data", "axes fraction"), fontsize=7, ha="center", va="bottom"
             )
-        rows[-1].set_xlabel("小时(自情景开始)· hours since the scenario began")
+        west, east = rows[-1].get_xlim()
+        _clock(rows[-1], [(start + round(hour * HOUR_MS)) for hour in (west, east)], zero=start)
         figure.tight_layout()
         return svg(figure)
 
@@ -188,8 +190,9 @@ def _together(marks: Mapping[str, int], *, start: int, apart: float) -> list[tup
     return [(hour, "\n".join(names)) for hour, names in groups]
 
 
-def timeline(incident: IncidentOutcome, steps: Sequence[tuple[str, float, float]]) -> str:
-    """Steps of the plan as bars from opened to done [s since the scenario began], in hours since detection."""
+def timeline(incident: IncidentOutcome, steps: Sequence[tuple[str, float, float]], *, begins: int) -> str:
+    """Steps of the plan as bars from opened to done [s since the scenario began at ``begins``], in the city's time."""
+    detected = begins + round(incident.detected_s * SECOND_MS)
     with _drawing():
         figure = Figure(figsize=(7.2, 0.28 * max(len(steps), 1) + 0.9))
         axes = figure.add_subplot()
@@ -210,8 +213,17 @@ def timeline(incident: IncidentOutcome, steps: Sequence[tuple[str, float, float]
         axes.set_ylim(len(steps) - 0.4, -0.6)
         axes.set_xlim(left=0)
         axes.margins(x=0.12)
-        axes.set_xlabel("小时(自发现)· hours since detection")
+        until = detected + round(axes.get_xlim()[1] * HOUR_MS)
+        _clock(axes, [detected, until], zero=detected)
         return svg(figure)
+
+
+def _clock(axes: Axes, ends: Sequence[int], *, zero: int) -> None:
+    """Let the axis of hours since ``zero`` [ms] show the city's time between both ``ends`` [ms]."""
+    marks = clock_marks(*ends)
+    axes.set_xticks([(t - zero) / HOUR_MS for t, _ in marks], [label for _, label in marks])
+    axes.set_xlim((ends[0] - zero) / HOUR_MS, (ends[1] - zero) / HOUR_MS)
+    axes.set_xlabel("当地时间 · city time")
 
 
 @contextmanager

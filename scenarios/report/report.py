@@ -20,6 +20,7 @@ from datahub.queries import Queries
 from scenarios.judge import told
 from scenarios.outcome import Outcome
 from scenarios.report.figures import Curve, curves, map_of, timeline
+from scenarios.report.loggers import Logger, chosen, loggers_of
 from scenarios.report.page import page
 from scenarios.scenario import Scenario
 
@@ -73,10 +74,10 @@ def write_report(path: Path, outcome: Outcome, scenario: Scenario, city: City, s
         figures.append(
             (
                 "时间线:预案各步骤从启动到完成 · When: each step of the plan from opened to done",
-                timeline(incident, steps),
+                timeline(incident, steps, begins=begins),
             )
         )
-    if found := _curves(source):
+    if found := _curves(source, city):
         marks = {
             name: round(begins + since * SECOND_MS)
             for incident in outcome.incidents[:1]
@@ -89,7 +90,8 @@ def write_report(path: Path, outcome: Outcome, scenario: Scenario, city: City, s
         }
         figures.append(
             (
-                "暴露异常的监测点与平日同时段范围 · Loggers that gave it away, and their range at that hour before",
+                "水厂与暴露异常的监测点，及平日同时段范围 · "
+                "Plants and loggers that gave it away, and their range at that hour before",
                 curves(found, start=begins, marks=marks),
             )
         )
@@ -98,23 +100,35 @@ def write_report(path: Path, outcome: Outcome, scenario: Scenario, city: City, s
     whole.replace(path)
 
 
-def _curves(source: Source) -> list[Curve]:
-    """The four loggers that deviated most, one hour before to the end; nothing where nothing was found."""
+def _curves(source: Source, city: City) -> list[Curve]:
+    """The loggers that deviated most, from two hours before, and always what a plant gives and a pressure."""
     found = next((message for message in source.said if isinstance(message, AnomalyFound)), None)
-    if found is None:
-        return []
-    result = []
-    for device in sorted(found.evidence, key=lambda code: (-abs(found.evidence[code]), code))[:4]:
-        for name, (unit, factor) in SHOWN.items():
-            series = source.queries.series(
-                int(device), name, start=found.t - 2 * HOUR_MS, end=source.ends, every_s=5 * MINUTE_MS / SECOND_MS
-            )
-            if len(series):
-                title = f"{_shown(_TITLES[name])} · {device}"
-                low, high = _usual(source, int(device), name, series.t)
-                value = series.mean * factor
-                result.append(Curve(title, unit, series.t, value, low * factor, high * factor))
-    return result
+    start = found.t - 2 * HOUR_MS if found else source.begins
+    evidence = {int(device): weight for device, weight in found.evidence.items()} if found else {}
+    loggers = loggers_of(city)
+    gave = {it.device: _greatest(source, it, start=start) for it in loggers.values() if it.site == "plant"}
+    heard = sorted((device for device in gave if gave[device] > 0), key=lambda device: (-gave[device], device))
+    curves_of = (_curve(source, it, start=start) for it in chosen(loggers, evidence, heard=heard))
+    return [curve for curve in curves_of if curve is not None]
+
+
+def _greatest(source: Source, logger: Logger, *, start: int) -> float:
+    """Greatest hourly mean of what a logger said, without direction; 0 if it said nothing."""
+    series = source.queries.series(logger.device, logger.property, start=start, end=source.ends, every_s=3600.0)
+    return float(np.abs(series.mean).max(initial=0.0))
+
+
+def _curve(source: Source, logger: Logger, *, start: int) -> Curve | None:
+    """What one logger said, beside its usual range; None if nothing."""
+    device, name = logger.device, logger.property
+    series = source.queries.series(device, name, start=start, end=source.ends, every_s=5 * MINUTE_MS / SECOND_MS)
+    if not len(series):
+        return None
+    unit, factor = SHOWN[name]
+    sign, direction = logger.directed(series.mean)
+    title = " · ".join(part for part in (_shown(_TITLES[name]), _shown(logger.name), _shown(direction).strip()) if part)
+    low, high = (edge * factor * sign for edge in _usual(source, device, name, series.t))
+    return Curve(title, unit, series.t, series.mean * factor * sign, np.fmin(low, high), np.fmax(low, high))
 
 
 def _usual(source: Source, device: int, name: str, t: Ints) -> tuple[Floats, Floats]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from importlib.resources import files
 from itertools import pairwise
 from typing import Any
@@ -13,7 +14,11 @@ import pytest
 import shapely
 
 from brain.console.land import Land, boundary
+from brain.views import Name
+from datahub.contract.clock import HOUR_MS, from_datetime
 from datahub.contract.observations import Floats
+from scenarios.report.clockaxis import clock_marks
+from scenarios.report.loggers import chosen, loggers_of
 from scenarios.survey.city import city_names, load_city
 
 LONG_M = 5_000.0
@@ -63,3 +68,36 @@ def test_land_around_a_hole_is_drawn_without_the_seam() -> None:
     outer, hole = boundary([west, east])
     assert shapely.Polygon(outer).equals(shapely.box(0, 0, 4, 4))
     assert shapely.Polygon(hole).equals(shapely.box(1, 1, 3, 3))
+
+
+def test_an_axis_of_time_shows_the_citys_clock_and_each_new_date_once() -> None:
+    begins = from_datetime(datetime.fromisoformat("2025-06-10T17:20:00+08:00"))
+    assert [label for _, label in clock_marks(begins, begins + 30 * HOUR_MS)] == [
+        "18:00\n06-10",
+        "00:00\n06-11",
+        "06:00",
+        "12:00",
+        "18:00",
+    ]
+    assert [label for _, label in clock_marks(begins, begins + 2 * HOUR_MS)][:2] == ["17:30\n06-10", "17:45"]
+
+
+def test_loggers_are_named_as_in_the_centre_and_flows_say_where_to() -> None:
+    loggers = loggers_of(load_city("harbour", scale=0.02))
+    plants = [it for it in loggers.values() if it.site == "plant" and it.property == "flow_m3_s"]
+    assert plants
+    for plant in plants:
+        assert plant.name.en.endswith(", outlet")
+        assert plant.directed(np.array([plant.sign])) == (plant.sign, Name("出厂", "out of it"))
+    inlet = next(it for it in loggers.values() if it.site == "inlet" and it.property == "flow_m3_s")
+    assert inlet.directed(np.array([-inlet.sign])) == (-inlet.sign, Name("流出分区", "out of the zone"))
+    assert all(str(it.device) not in it.name.zh + it.name.en for it in loggers.values())
+
+
+def test_a_plants_flow_and_a_pressure_are_always_shown() -> None:
+    loggers = loggers_of(load_city("harbour", scale=0.02))
+    inlets = [it.device for it in loggers.values() if it.site == "inlet" and it.property == "flow_m3_s"][:4]
+    shown = chosen(loggers, dict.fromkeys(inlets, 9.0), heard=sorted(loggers))
+    assert [it.device for it in shown[: len(inlets)]] == inlets
+    assert [(it.property, it.site) for it in shown[len(inlets) :]] == [("flow_m3_s", "plant"), ("pressure_pa", "plant")]
+    assert [it.site for it in chosen(loggers, {}, heard=sorted(loggers))] == ["plant", "plant"]
