@@ -15,6 +15,7 @@ from datahub.contract.errors import UsageError
 from datahub.contract.observations import Floats, Ints
 from datahub.contract.units import PASCAL_PER_METRE
 from sensors.chance import Seeds
+from sensors.world.condition import as_it_lies
 from sensors.world.demand import STEP_MS, Demand, leak_coefficient
 from sensors.world.meters import KEPT_H, Meters
 from sensors.world.quality import RINSE, Quality, Stretches
@@ -36,7 +37,8 @@ class Water:
         self._diameter_m = np.asarray(water.pipes.columns["diameter_m"], np.float64)
         self._demand = Demand(water, seeds, start=start)
         mean = self._demand.households + self._demand.others
-        self._supply = Supply(water, leaks=leak_coefficient(water, mean), peak_m3_s=mean * PEAK)
+        leaks, peak = leak_coefficient(water, mean), mean * PEAK
+        self._supply = Supply(as_it_lies(water, seeds), leaks=leaks, peak_m3_s=peak)
         households = np.asarray(water.nodes.columns["households"], np.int64)
         self._meters = Meters(meters, households, self._demand.households * 86_400, seeds)
         self._stretches = Stretches(seeds.rng("water", "quality"))
