@@ -121,6 +121,14 @@ class CitySenses:
         elif type != BURST and self._attention.lamps is not None:
             self._attention.lamps.forget(object)
 
+    def attentive(self) -> dict[str, float]:
+        """How the watch over the mains is: windows looked at and judged so far, share of the loggers believed."""
+        supply = self._attention.supply
+        if supply is None:
+            return {"windows_judged": 0.0, "loggers_believed_ratio": 0.0}
+        believed = float(supply.health.ok().mean()) if len(supply.loggers) else 0.0
+        return {"windows_judged": float(supply.judged), "loggers_believed_ratio": round(believed, 4)}
+
     def movers(self, kind: str) -> tuple[Ints, Ints]:
         """(device codes, codes of the objects they watch) of all devices of a kind that have been born."""
         if all(known.name != kind for known in self._queries.kinds()):

@@ -188,6 +188,19 @@ def alarms_of(said: Iterable[Message], *, devices: int, days: float) -> dict[str
     return {"alarms_city": float(len(raised) - sum(raised)), "alarms_fault_per_device_day": round(faults, 5)}
 
 
+def lamps_of(said: Iterable[Message], truth: Truth) -> dict[str, float]:
+    """Lamps that were out for hours of the night and should have become a case, and did not."""
+    filed = {message.place.object for message in said if isinstance(message, CaseFiled)}
+    poles = truth.outside.world.city.objects["pole"]
+    feeder = np.asarray(poles.columns["feeder"], np.int64)
+    missed = [
+        code
+        for code in truth.overdue
+        if code not in filed and int(feeder[np.searchsorted(poles.code, code)]) not in filed
+    ]
+    return {"lamps_overdue": float(len(truth.overdue)), "lamps_missed": float(len(missed))}
+
+
 def kpis_of(incidents: dict[str, Told], truth: Truth) -> dict[str, float]:
     """Indicators of the run that need the truth: delays, places, false and missed incidents. Units in the names."""
     outside = truth.outside

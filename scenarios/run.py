@@ -22,7 +22,7 @@ from scenarios.claim import FILE as LOCK
 from scenarios.claim import claimed
 from scenarios.declarations import overlay_of
 from scenarios.expect import in_words, judge
-from scenarios.judge import alarms_of, cases_of, incident_of, kpis_of, told, warnings_of
+from scenarios.judge import alarms_of, cases_of, incident_of, kpis_of, lamps_of, told, warnings_of
 from scenarios.outcome import LedgerTotals, Outcome, manifest
 from scenarios.report.report import Source, write_report
 from scenarios.scenario import Scenario
@@ -194,6 +194,7 @@ def outcome_of(name: str, scenario: Scenario, city: City, story: Story, *, seed:
         manifest=manifest(city.hash),
     )
     days = (int(story.outside.env.now) - begins) / DAY_MS
+    outcome.kpis |= lamps_of(story.said, story.truth) | story.platform.brain.attentive()
     outcome.kpis |= alarms_of(story.said, devices=outcome.devices, days=days)
     cut = scenario.length < declared.load(name).length
     outcome.expectations = judge(outcome, scenario.expect, ended=spoken(scenario.length) if cut else "")

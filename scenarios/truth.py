@@ -14,6 +14,9 @@ SHORTLY_MS = 30 * MINUTE_MS
 """A matter that was true so long before it was filed was truly found: devices report every five minutes."""
 
 
+DARK_MS = 3 * 60 * MINUTE_MS
+"""A lamp that failed and has been missed for so many hours of the night should have become a case by then."""
+
 DRY_M3_S = 0.001
 """A main that loses less has been stilled (``dry_m3_s`` of the crews' practice)."""
 
@@ -49,6 +52,7 @@ class Truth:
 
     Attributes:
         lamps, feeders: when each pole's lamp was broken and each lamp feeder without power.
+        missed_ms: for how much of the night each pole's lamp has been out since it failed, while its pole could say so.
         lost_m3: water that burst mains have lost.
         stilled: when the last burst main ran dry for good [ms]; 0: it runs.
         dry_until: when the last household that a burst's valves had cut off had a way to its water again [ms]; 0: none
@@ -58,6 +62,8 @@ class Truth:
     outside: Outside
     lamps: Spans = field(init=False)
     feeders: Spans = field(init=False)
+    missed_ms: NDArray[np.int64] = field(init=False)
+    overdue: set[int] = field(default_factory=set)
     lost_m3: float = 0.0
     stilled: int = 0
     dry_until: int = 0
@@ -68,6 +74,7 @@ class Truth:
     def __post_init__(self) -> None:
         objects = self.outside.world.city.objects
         self.lamps, self.feeders = Spans(len(objects["pole"])), Spans(len(objects["lamp_feeder"]))
+        self.missed_ms = np.zeros(len(objects["pole"]), np.int64)
         pipes = self.outside.world.city.water.pipes
         self._bursts = [
             (it.at, int(np.searchsorted(pipes.code, it.object)))
@@ -80,6 +87,7 @@ class Truth:
         """Note how things stand now; called once a quantum."""
         world, now = self.outside.world, int(self.outside.env.now)
         self.lamps.look(world.street.broken, now)
+        self._miss_lamps(now)
         self.feeders.look(~world.power.energised(world.city.objects["lamp_feeder"].code), now)
         for at, pipe in self._bursts:
             if now > at:
@@ -89,6 +97,19 @@ class Truth:
         if any(now > at for at, _ in self._bursts):
             self._look_for_the_dry(now)
         self._last = now
+
+    def _miss_lamps(self, now: int) -> None:
+        """Add up the night hours of failed lamps whose pole has power and a voice."""
+        world, poles = self.outside.world, self.outside.world.city.objects["pole"]
+        fleet = self.outside.field.fleets.get("smart_pole")
+        if fleet is None or not world.sun.lamps_burn():
+            return
+        seen = np.zeros(len(poles), np.bool_)
+        seen[fleet.sites.row] = fleet.hardware.awake(np.arange(len(fleet)), now)
+        seen &= world.power.energised(np.asarray(poles.columns["feeder"], np.int64))
+        out = world.street.broken
+        self.missed_ms = np.where(out, self.missed_ms + np.where(seen, now - self._last, 0), 0)
+        self.overdue |= set(poles.code[self.missed_ms >= DARK_MS].tolist())
 
     def _look_for_the_dry(self, now: int) -> None:
         households = np.asarray(self.outside.world.city.water.nodes.columns["households"], np.float64)

@@ -107,6 +107,7 @@ class SupplyWatch:
     Attributes:
         score: cumulative sum of what speaks for a loss.
         active: an anomaly was found and is not over; meanwhile nothing is learned.
+        judged: windows judged since this process began.
         z: last deviation of each logger in standard deviations: from the picture of the mains, of an inlet meter from
             what is usual at the hour; NaN where unknown.
     """
@@ -118,6 +119,7 @@ class SupplyWatch:
     zone_rules: ZoneRules
     score: float = 0.0
     active: bool = False
+    judged: int = 0
     bands: Bands = field(init=False)
     habit: Habit = field(init=False)
     health: Health = field(init=False)
@@ -245,6 +247,7 @@ class SupplyWatch:
         self._seen += 1
         self._learn_pumps(value)
         found = self._judge(deviation, meters, t) if self._seen > self._judged_from else None
+        self.judged += self._seen > self._judged_from
         if self.active:
             self._peak = np.fmax(self._peak, np.abs(self.z))
         elif self.score == 0.0:
