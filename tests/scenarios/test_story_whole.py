@@ -12,6 +12,7 @@ from brain.model import (
     Message,
     PlanActivated,
     StepDone,
+    StepOpened,
     TaskOrdered,
     TaskUpdated,
 )
@@ -26,6 +27,20 @@ from scenarios.run import configured, outcome_of
 from scenarios.simulation import Story
 from scenarios.survey.city import load_city
 from scenarios.transcript import Transcript
+
+BECAUSE = [
+    ("patrol", "close_motorised"),
+    ("patrol", "close_manual"),
+    ("stilled", "repair"),
+    ("repair", "flush"),
+    ("flush", "disinfect"),
+    ("disinfect", "water_quality_test"),
+    ("water_quality_test", "open_motorised"),
+    ("water_quality_test", "open_manual"),
+    ("open_motorised", "pressure_back"),
+    ("open_manual", "pressure_back"),
+]
+"""What must be done before what may be begun: nobody digs under pressure, nobody drinks untested water."""
 
 
 def whole(name: str, folder: Path, *, seed: int, look: Callable[[Story, Outcome], None]) -> None:
@@ -87,6 +102,10 @@ def causal(story: Story) -> None:
     assert times == sorted(times)
     detected, confirmed, still, repaired, tested = times[1], times[2], times[4], times[5], times[8]
     assert burst.at < detected < confirmed < still < repaired < tested < times[-1]
+    for cause, step in BECAUSE:
+        assert places(said, StepDone, cause)[0] < places(said, StepOpened, step)[0], (
+            f"{step} was begun before {cause} was done"
+        )
     assert story.truth.stilled <= still, "the platform says that a main is still when it really is"
     assert not story.outside.world.water.bursts, "and the hole is mended"
 
@@ -99,7 +118,12 @@ def first(said: Sequence[Message], kind: type[Message]) -> int:
 
 def done(said: Sequence[Message], step: str) -> int:
     """Where in the story a step of the plan was done for the last time."""
-    return max(index for index, it in enumerate(said) if isinstance(it, StepDone) and it.step == step)
+    return places(said, StepDone, step)[-1]
+
+
+def places(said: Sequence[Message], kind: type[StepDone | StepOpened], step: str) -> list[int]:
+    """Where in the story a step of the plan was begun or done; a failed test repeats some."""
+    return [index for index, it in enumerate(said) if isinstance(it, kind) and it.step == step]
 
 
 def driven(story: Story) -> None:
