@@ -71,7 +71,8 @@ class Inlets:
         known = expected > 0
         ratio = _median((said / np.where(known, expected, 1.0))[believed & known], 1.0)
         usual = np.where(known, expected * ratio, by_share)
-        self.excess = np.where(believed, said - usual, self.excess * self.fading)
+        kept = np.where(ok[self.signal], self.excess * self.fading, 0.0)  # of a meter that lies, not even the last word
+        self.excess = np.where(believed, said - usual, kept)
         drawn = np.maximum(usual + self.excess, 0.0)
         follow = believed & (by_share > 0)
         step = said / np.where(follow, by_share, 1.0)
