@@ -89,13 +89,16 @@ class _Course:
     def hear(self, *, until: float) -> None:
         """Take in acknowledgements and send again what has waited too long, until so late [s of wall time]."""
         left = until - elapsed_s()
+        unborn: set[int] = set()
         while left > 0:
             for message in self.bus.receive(wait_s=left):
                 if isinstance(message, Watermarks):
                     self.crowd.outbox.acknowledge(message)
                 elif isinstance(message, Rebirth):
-                    self.bus.send(self.crowd.births())
+                    unborn.add(message.node)
             left = until - elapsed_s()
+        if unborn:
+            self.bus.send(self.crowd.births(np.array(sorted(unborn), np.int64)))
         for batch in self.crowd.outbox.take(self.now()):
             self.bus.send(batch)
 

@@ -48,9 +48,9 @@ class Crowd:
         self.outbox = Outbox(self.nodes, resend_s=RESEND_S)
         self._turn = 0
 
-    def births(self) -> BirthBatch:
-        """All of them say that they are there."""
-        return self.nodes.births()
+    def births(self, codes: Ints | None = None) -> BirthBatch:
+        """These loggers (None: all) say that they are there."""
+        return self.nodes.births(None if codes is None else self.row(codes))
 
     def row(self, device: Ints) -> Ints:
         """Which logger each device code is."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 import subprocess
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -29,19 +30,28 @@ INFLIGHT: Final = 100
 """``max_inflight_messages`` of mosquitto: the intake takes up to 90 messages together; its default of 20 halves it."""
 
 
-class _Victim:
-    """A process with a pipe through which it says how it is."""
+class Victim:
+    """A process that can be killed and started again, with a pipe through which it says how it is.
 
-    def __init__(self) -> None:
+    ``work`` runs in it with ``arguments`` and its end of the pipe; its first word, a number, says that it is up.
+    """
+
+    def __init__(self, name: str, work: Callable[..., None], *arguments: object) -> None:
+        self._name, self._work, self._arguments = name, work, arguments
         self._process: SpawnProcess | None = None
         self._line: Connection | None = None
         self._since = 0.0
 
-    def _launch(self, *arguments: object) -> None:
-        """Start it; it says when it is up."""
+    def __enter__(self) -> Self:
+        self.start()
+        self.word()
+        return self
+
+    def start(self) -> None:
+        """Start it (again); it says when it is up."""
         context = multiprocessing.get_context("spawn")
         self._line, theirs = context.Pipe()
-        self._process = context.Process(target=self._work, args=(*arguments, theirs))
+        self._process = context.Process(target=self._work, args=(*self._arguments, theirs))
         self._process.start()
         theirs.close()
         self._since = elapsed_s()
@@ -57,15 +67,11 @@ class _Victim:
             OutsideError: if it ended before, or says nothing in time.
         """
         if self._line is None or not self._line.poll(UP_S):
-            raise OutsideError(f"{type(self).__name__} did not come up within {UP_S:.0f} s")
+            raise OutsideError(f"the {self._name} did not come up within {UP_S:.0f} s")
         try:
             return int(self._line.recv())
         except EOFError as error:
-            raise OutsideError(f"{type(self).__name__} ended while it came up; see what it printed above") from error
-
-    @staticmethod
-    def _work(*arguments: object) -> None:
-        raise NotImplementedError
+            raise OutsideError(f"the {self._name} ended while it came up; see what it printed above") from error
 
     def kill(self) -> None:
         """SIGKILL, for it and what it started; returns when they are gone."""
@@ -94,25 +100,14 @@ class _Victim:
         self.kill_if_alive()
 
 
-class HubProcess(_Victim):
-    """The hub, live and durable as in ``citybrain city``, without brain and pages."""
+class HubProcess(Victim):
+    """The hub, live and durable as in ``citybrain city``, without brain and pages.
+
+    Its word is how many readings it has stored or rejected for good.
+    """
 
     def __init__(self, url: str, topics: Topics, directory: Path) -> None:
-        super().__init__()
-        self._arguments = (url, topics, directory)
-
-    def __enter__(self) -> Self:
-        self.start()
-        self.word()
-        return self
-
-    def start(self) -> None:
-        """Start it; its word is how many readings it has stored or rejected for good."""
-        self._launch(*self._arguments)
-
-    @staticmethod
-    def _work(*arguments: object) -> None:
-        _run_hub(*arguments)  # type: ignore[arg-type]
+        super().__init__("hub", _run_hub, url, topics, directory)
 
 
 def _run_hub(url: str, topics: Topics, directory: Path, line: Connection) -> None:
@@ -132,28 +127,15 @@ def _run_hub(url: str, topics: Topics, directory: Path, line: Connection) -> Non
         hub.close()
 
 
-class Broker(_Victim):
+class Broker(Victim):
     """The embedded broker or Debian's mosquitto on one port, with a persistent store where it has one."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        super().__init__()
         if name not in ("embedded", "mosquitto"):
             raise UsageError(f"broker '{name}' is unknown; choose embedded or mosquitto")
-        self._arguments = (name, folder, free_port())
-        self.url = f"mqtt://127.0.0.1:{self._arguments[2]}"
-
-    def __enter__(self) -> Self:
-        self.start()
-        self.word()
-        return self
-
-    def start(self) -> None:
-        """Start it (again), on the same port."""
-        self._launch(*self._arguments)
-
-    @staticmethod
-    def _work(*arguments: object) -> None:
-        _run_broker(*arguments)  # type: ignore[arg-type]
+        port = free_port()
+        super().__init__("broker", _run_broker, name, folder, port)
+        self.url = f"mqtt://127.0.0.1:{port}"
 
 
 def _run_broker(name: str, folder: Path, port: int, line: Connection) -> None:
