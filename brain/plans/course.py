@@ -54,6 +54,8 @@ def _outcome(step: Step, incident: Incident, work: Work) -> str:
     """
     if step.fails_when and step.id in work.begun and step.id not in work.busy and _holds(step.fails_when, incident):
         return "failed"
+    if step.enough_when and _holds(step.enough_when, incident):
+        return "done"
     if step.done_when:
         return "done" if _holds(step.done_when, incident) else ""
     return "" if step.id in work.busy else "done"

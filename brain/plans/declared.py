@@ -121,6 +121,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         deadline_s: by when it must be done, from its opening [s].
         expected_s: how long it usually takes [s], by which people are told how long it will be; none: its deadline.
         done_when: facts that end it; none: it ends with its own tasks and commands.
+        enough_when: facts with which it is over too, whatever of it is still under way: crews are called off.
         fails_when: facts that make its result bad once its work is over; then ``repeat`` begins anew.
         amounts: its numbers.
     """
@@ -138,6 +139,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     when: tuple[Condition, ...] = ()
     levels: tuple[int, ...] = (1, 2, 3, 4)
     done_when: tuple[Condition, ...] = ()
+    enough_when: tuple[Condition, ...] = ()
     fails_when: tuple[Condition, ...] = ()
     repeat: tuple[str, ...] = ()
     amounts: dict[str, Amount] = {}

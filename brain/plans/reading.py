@@ -153,7 +153,7 @@ def _conditions(plan: Plan) -> Iterator[tuple[Condition, str]]:
     for index, criterion in enumerate(plan.level):
         yield from ((condition, f"level[{index}].all") for condition in criterion.all)
     for index, step in enumerate(plan.step):
-        for name in ("when", "done_when", "fails_when"):
+        for name in ("when", "done_when", "enough_when", "fails_when"):
             yield from ((condition, f"step[{index}].{name}") for condition in getattr(step, name))
     for choice in plan.plan.confirm_when:
         yield from ((condition, "plan.confirm_when") for condition in choice)

@@ -145,6 +145,23 @@ def test_a_step_that_is_late_is_urged_once() -> None:
     assert advance(BURST, it, work=work, t=200) == []
 
 
+def test_lorries_are_enough_once_water_is_back_whatever_they_still_carry() -> None:
+    it = incident(BURST, facts={"people_without_water": 9_000})
+    it.steps["tankers"] = StepState(StepStage.OPEN, deadline=10**12)
+    work = Work(busy={"tankers"}, begun={"tankers"})
+
+    def over() -> list[str]:
+        return [
+            m.outcome for m in advance(BURST, it, work=work, t=0) if isinstance(m, StepDone) and m.step == "tankers"
+        ]
+
+    assert over() == []
+    it.facts |= {"pressure_normal": 1.0}
+    assert over() == [], "not before it may be drunk"
+    it.facts |= {"water_quality_good": 1.0}
+    assert over() == ["done"]
+
+
 def test_a_skipped_step_opens_when_its_facts_come_to_hold_unless_what_follows_has_begun() -> None:
     it = incident(BURST, facts={"burst_seen": 1, "road_blocked": 0})
     it.steps = {step.id: StepState(StepStage.SKIPPED) for step in BURST.step if step.id != "open_road"}
