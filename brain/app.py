@@ -171,10 +171,10 @@ class Brain:
             self.board.publish(t)
         return said.messages
 
-    def attentive(self) -> dict[str, float]:
-        """How well it listens: indicators of its senses (empty for senses that are given)."""
+    def attentive(self, heard_s: float) -> dict[str, float]:
+        """How well it listens, after so long [s]: indicators of its senses (empty for senses that are given)."""
         senses = self.office.senses
-        return senses.attentive() if isinstance(senses, CitySenses) else {}
+        return senses.attentive(heard_s) if isinstance(senses, CitySenses) else {}
 
     def close(self) -> None:
         """Keep what was learned since it was last kept."""

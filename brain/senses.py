@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from brain.awareness.attention import Attention
 from brain.awareness.lamps import FEEDER_DARK, LampFinding
-from brain.awareness.supply import SupplyAnomaly
+from brain.awareness.supply import SupplyAnomaly, SupplyRules
 from brain.events.judging import BURST, BurstRules, judge_burst, place_of
 from brain.ground import Ground, row_of
 from brain.model import EventRaised, Message, Place
@@ -121,13 +121,17 @@ class CitySenses:
         elif type != BURST and self._attention.lamps is not None:
             self._attention.lamps.forget(object)
 
-    def attentive(self) -> dict[str, float]:
-        """How the watch over the mains is: windows looked at and judged so far, share of the loggers believed."""
+    def attentive(self, heard_s: float) -> dict[str, float]:
+        """How well the watch over the mains listens, after having heard the city for so long [s].
+
+        Share of the windows judged that lie after its learning (1 where none does), share of the loggers believed.
+        """
         supply = self._attention.supply
-        if supply is None:
-            return {"windows_judged": 0.0, "loggers_believed_ratio": 0.0}
-        believed = float(supply.health.ok().mean()) if len(supply.loggers) else 0.0
-        return {"windows_judged": float(supply.judged), "loggers_believed_ratio": round(believed, 4)}
+        rules = supply.rules if supply else bind(SupplyRules, "supply", day=self._day)
+        due = rules.windows(heard_s) - rules.windows(rules.learn_s) - 1
+        judged = min(supply.judged / due, 1.0) if supply and due > 0 else float(due <= 0)
+        believed = float(supply.health.ok().mean()) if supply and len(supply.loggers) else float(due <= 0)
+        return {"windows_judged_ratio": round(judged, 4), "loggers_believed_ratio": round(believed, 4)}
 
     def movers(self, kind: str) -> tuple[Ints, Ints]:
         """(device codes, codes of the objects they watch) of all devices of a kind that have been born."""

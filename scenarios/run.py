@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from datahub.contract.city import City
-from datahub.contract.clock import DAY_MS, SECOND_MS, to_local
+from datahub.contract.clock import DAY_MS, SECOND_MS, duration_ms, to_local
 from datahub.contract.errors import OutsideError, UsageError
 from scenarios import scenario as declared
 from scenarios import simulation
@@ -194,7 +194,9 @@ def outcome_of(name: str, scenario: Scenario, city: City, story: Story, *, seed:
         manifest=manifest(city.hash),
     )
     days = (int(story.outside.env.now) - begins) / DAY_MS
-    outcome.kpis |= lamps_of(story.said, story.truth) | story.platform.brain.attentive()
+    warmup = duration_ms(scenario.warmup.duration) if scenario.warmup else 0
+    heard_s = (int(story.outside.env.now) - begins + warmup) / SECOND_MS
+    outcome.kpis |= lamps_of(story.said, story.truth) | story.platform.brain.attentive(heard_s)
     outcome.kpis |= alarms_of(story.said, devices=outcome.devices, days=days)
     cut = scenario.length < declared.load(name).length
     outcome.expectations = judge(outcome, scenario.expect, ended=spoken(scenario.length) if cut else "")

@@ -19,7 +19,7 @@ from scenarios.simulation import Story
 from scenarios.survey.city import load_city
 from scenarios.transcript import Transcript
 
-LATE = {"kpis.closure_delay_s"}
+LATE = {"kpis.closure_delay_s", "kpis.promise_ratio"}
 """Expectations that cannot be judged before the main is whole again, a day and a half later."""
 
 NOBODY_CAME = {
@@ -28,6 +28,7 @@ NOBODY_CAME = {
     "kpis.confirmation_delay_s",
     "kpis.level_gravest",
     "kpis.warned_ratio",
+    "kpis.warned_delay_s",
     "kpis.isolation_delay_s",
 }
 """What does not come about while nobody has seen the hole."""
