@@ -25,7 +25,7 @@ from datahub.devices.alarms import Alarms, keep_alarms
 from datahub.devices.guard import Guard
 from datahub.devices.health import Listening
 from datahub.devices.lifecycle import Lifecycle
-from datahub.devices.register import save_births
+from datahub.devices.register import save_births, save_deaths
 from datahub.devices.registry import Registry
 from datahub.devices.shadow import Shadows
 from datahub.events import AlarmClosed, AlarmOpened, DevicesBorn, HubEvent
@@ -40,7 +40,7 @@ from datahub.queries import Queries
 from datahub.store.journal import Journal
 from datahub.store.observations import Observations, Progress
 from datahub.store.session import Store
-from datahub.store.tables import AuditRow, DeathRow, InboxRow
+from datahub.store.tables import AuditRow, InboxRow
 from datahub.transport.bus import CityBus
 
 WRITE_ROWS: Final = 500_000
@@ -253,13 +253,15 @@ class Hub:
             self._version = self.registry.version
 
     def _bury(self, session: Session, deaths: Sequence[Death], *, t: int) -> None:
-        nodes = self.registry.nodes
+        """Note who is dead, many at once: a broken line may end a thousand nodes in one tick."""
+        nodes, buried = self.registry.nodes, dict[int, int]()
         for death in deaths:
             for node in (death.node, *death.carried):
                 row = nodes.row(node)
                 if row >= 0 and nodes.epoch[row] <= death.epoch:
                     nodes.dead[row], nodes.died[row] = True, t
-                    session.merge(DeathRow(node=node, epoch=death.epoch))
+                    buried[node] = death.epoch
+        save_deaths(session.connection(), buried)
 
     def flush(self) -> None:
         """Write what is evaluated to the column store and trim the journal."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -54,6 +54,18 @@ def _save_former(connection: Connection, registry: Registry, batch: BirthBatch) 
         connection.exec_driver_sql(
             "INSERT INTO hub_epoch (node, epoch) VALUES (?, ?) ON CONFLICT (node, epoch) DO NOTHING",
             [tuple(pair) for pair in over.tolist()],
+        )
+
+
+def save_deaths(connection: Connection, buried: Mapping[int, int]) -> None:
+    """Make durable who died in which epoch (node -> epoch [ms])."""
+    if buried:
+        connection.execute(
+            text(
+                "INSERT INTO hub_death (node, epoch) VALUES (:n, :e) "
+                "ON CONFLICT (node) DO UPDATE SET epoch = excluded.epoch"
+            ),
+            [{"n": node, "e": epoch} for node, epoch in buried.items()],
         )
 
 
