@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import msgspec
 import numpy as np
-from sqlmodel import Session, delete, select
+from sqlmodel import Session, col, delete, select
 
 from datahub.answers import Health
 from datahub.commands import Commands
@@ -29,10 +29,13 @@ from datahub.devices.register import save_births, save_deaths
 from datahub.devices.registry import Registry
 from datahub.devices.shadow import Shadows
 from datahub.events import AlarmClosed, AlarmOpened, DevicesBorn, HubEvent
+from datahub.ingest import notes as notes_of
+from datahub.ingest.arrivals import MANY, Arrivals
 from datahub.ingest.decode import Sorted, sort
 from datahub.ingest.door import Door
 from datahub.ingest.entry import to_bytes
 from datahub.ingest.memory import Memory
+from datahub.ingest.notes import Note, births_by_kind, rank
 from datahub.ingest.pipeline import DETAIL_ROWS, take
 from datahub.ingest.recovery import resume
 from datahub.ingest.thresholds import Threshold, Watch, load
@@ -41,7 +44,7 @@ from datahub.store.journal import Journal
 from datahub.store.observations import Observations, Progress
 from datahub.store.session import Store
 from datahub.store.tables import AuditRow, InboxRow
-from datahub.transport.bus import CityBus
+from datahub.transport.bus import CityBus, Delivery
 
 WRITE_ROWS: Final = 500_000
 """Readings are handed to the column store in pieces of at least this size: four row groups of DuckDB are written in
@@ -49,9 +52,6 @@ place at once, smaller pieces twice (measured: 330 against 600 ns a row)."""
 
 COMPACT_ABOVE: Final = 500_000
 """Rows of the pack journal (beyond two for each node) above which it is compacted when the hub opens."""
-
-Note: TypeAlias = Death | Reported | Ack | DevicesBorn
-_NOTES: Final[dict[str, type[Note]]] = {one.__name__: one for one in (Death, Reported, Ack, DevicesBorn)}
 
 
 class Hub:
@@ -68,6 +68,7 @@ class Hub:
         thresholds: declared limits; None takes those in ``ingest/thresholds.toml``.
         write_rows: how many readings go to the column store at a time.
         strict: let in only nodes and devices with a unified code.
+        many: messages at once from which on the hub acknowledges before it takes in (``Arrivals``).
 
     Raises:
         StoreRefused: if a database is newer, unknown, in use or another city's.
@@ -85,6 +86,7 @@ class Hub:
         thresholds: Sequence[Threshold] | None = None,
         write_rows: int = WRITE_ROWS,
         strict: bool = False,
+        many: int = MANY,
     ) -> None:
         self._write_rows = write_rows
         self.city, self.adcode, self.topics = city, adcode, Topics(city, run)
@@ -92,6 +94,7 @@ class Hub:
         self.store = Store(directory, city=city, power_safe=not run)
         self.observations = Observations(directory)
         self._journal = Journal(self.store)
+        self._arrivals = Arrivals(self._journal, many=many)
         self.registry = Registry()
         self.memory = Memory(self.registry)
         found = resume(
@@ -110,16 +113,22 @@ class Hub:
         self.lifecycle = Lifecycle(self.store, registry=self.registry)
         self.commands = Commands(self.store, registry=self.registry, shadows=self.shadows, send=bus.send)
         self.guard = Guard(self.registry.nodes, limits.load())
-        with self.store.session() as session:
-            self.guard.restore(session)
         self._door = Door(self.registry, self.guard, self.shadows, strict=strict)
         self._asked: set[int] = set()
         self._listening = Listening(found.t)
+        self._notes: list[Note] = []
+        self.queries = Queries(self)
+        self._take_up()
+
+    def _take_up(self) -> None:
+        """What a former process left: quarantine, notes for the next tick, messages that it acknowledged only."""
+        with self.store.session() as session:
+            self.guard.restore(session)
+            kept = session.exec(select(InboxRow).order_by(col(InboxRow.id)))
+            self._notes += [notes_of.from_bytes(row.body) for row in kept]
         if self.observations.pack_rows() > COMPACT_ABOVE + 2 * len(self.registry.nodes):
             self.compact()
-        with self.store.session() as session:
-            self._notes = [_read(row.body) for row in session.exec(select(InboxRow).order_by(InboxRow.id))]  # type: ignore[arg-type]
-        self.queries = Queries(self)
+        self._enter(())
 
     # intake
 
@@ -133,16 +142,25 @@ class Hub:
         Returns:
             The last end-of-quantum marker of the field among what arrived, if any.
         """
-        deliveries = self._bus.receive(wait_s=wait_s)
-        if not deliveries:
-            return None
+        deliveries = self._bus.receive(wait_s=0.0 if self._arrivals.waiting else wait_s)
         with self.store.lock:
-            if now is not None:
+            if now is not None and deliveries:
                 self.now = now
-            found = sort(deliveries, topics=self.topics, now=self.now or 0)
-            believed = self._door.markers(found, now=self.now)
-            self._take(found)
+            if self.topics.run or not self._arrivals.may_wait(deliveries):
+                return self._enter(deliveries)
+            self._arrivals.keep(deliveries)
             self._bus.acknowledge(deliveries)
+            return None
+
+    def _enter(self, deliveries: Sequence[Delivery]) -> Marker | None:
+        """Take in what is kept and what has just come; returns the last marker among it."""
+        if not deliveries and not self._arrivals.waiting:
+            return None
+        found = sort([*self._arrivals.waiting, *deliveries], topics=self.topics, now=self.now or 0)
+        believed = self._door.markers(found, now=self.now)
+        self._take(found)
+        self._arrivals.waiting.clear()
+        self._bus.acknowledge(deliveries)
         return believed[-1] if believed else None
 
     def _take(self, found: Sorted) -> None:
@@ -153,12 +171,14 @@ class Hub:
         notes += [DevicesBorn(0, batch.kind.name, len(batch)) for batch in births]
         taken = take(self.registry, found.batches, refused=found.refused, now=self.now)
         body = to_bytes(taken.entry) if taken.entry.tally.received else None
-        if body is not None or notes:
+        if body is not None or notes or self._arrivals.waiting:
             with self.store.transaction() as connection:
+                if self._arrivals.waiting:
+                    self._journal.taken(connection)
                 if births:
                     save_births(connection, self.registry, births)
                 self._journal.append(
-                    connection, body=body, rejected=taken.rejected, inbox=[_write(note) for note in notes]
+                    connection, body=body, rejected=taken.rejected, inbox=[notes_of.to_bytes(note) for note in notes]
                 )
         self._notes += notes
         self._door.reckon(found, births, taken)
@@ -195,9 +215,9 @@ class Hub:
             fresh = self.memory.evaluate(t)
             self._fit()
             crossings = self._alarms.watch.look(fresh)
-            notes, self._notes = sorted(self._notes, key=_rank), []
+            notes, self._notes = sorted(self._notes, key=rank), []
             with self.store.transaction() as connection, Session(connection) as session, session.begin():
-                events: list[HubEvent] = [DevicesBorn(t, kind, count) for kind, count in _births(notes)]
+                events: list[HubEvent] = [DevicesBorn(t, kind, count) for kind, count in births_by_kind(notes)]
                 self._bury(session, [note for note in notes if isinstance(note, Death)], t=t)
                 events += self._alarms.cross(session, crossings)
                 nodes = self.registry.nodes
@@ -313,7 +333,7 @@ class Hub:
         return self.memory.digest.hex()
 
     def close(self) -> None:
-        """Write what is evaluated, and let go of databases and wire."""
+        """Write what is evaluated, and let go of databases and wire; what is kept is taken in by who opens it again."""
         self.flush()
         self.observations.close()
         self.store.close()
@@ -335,31 +355,3 @@ def _alarm(event: AlarmOpened | AlarmClosed) -> Alarm:
         limit=event.limit,
         fault=event.fault,
     )
-
-
-def _births(notes: Sequence[Note]) -> list[tuple[str, int]]:
-    counts: dict[str, int] = {}
-    for note in notes:
-        if isinstance(note, DevicesBorn):
-            counts[note.kind] = counts.get(note.kind, 0) + note.count
-    return sorted(counts.items())
-
-
-def _rank(note: Note) -> tuple[int, int, str, str]:
-    """Order of messages from devices within a tick: by their own time, device and what they speak of."""
-    if isinstance(note, Ack):
-        return (note.t, note.device, note.command, f"{list(type(note.status)).index(note.status)}")
-    if isinstance(note, Reported):
-        return (note.t, note.device, "", "".join(sorted(note.state)))
-    if isinstance(note, Death):
-        return (note.epoch, note.node, "", "")
-    return (0, note.count, note.kind, "")
-
-
-def _write(note: Note) -> bytes:
-    return msgspec.json.encode((type(note).__name__, msgspec.to_builtins(note)))
-
-
-def _read(body: bytes) -> Note:
-    name, content = msgspec.json.decode(body, type=tuple[str, dict[str, object]])
-    return msgspec.convert(content, type=_NOTES[name])

@@ -39,6 +39,9 @@ _EPOCH_UNIT, _SEQUENCE_UNIT = "ms", "count"  # RFC 8798 section 3; RFC 8428 sect
 _MOST_PROPERTIES: Final = 4096
 _LARGEST: Final = 2.0**53
 _NO_UNIT: Final = "\0"
+_BASES: Final = 2
+"""Base fields in a pack of a node that speaks for itself alone: base name and base time, in the first record."""
+
 _SECOND: Final = (SEQUENCE, _SEQUENCE_UNIT, None, None, 0.0)
 
 
@@ -133,7 +136,8 @@ def decode_packs(
         else:
             ours.append(records)
             index.append(number)
-    batch, sound = _columns(ours, [nodes[number] for number in index])
+    alone = all(_alone(payloads[number]) for number in index)
+    batch, sound = _columns(ours, [nodes[number] for number in index], alone=alone)
     if sound.all() and not foreign:
         return batch, rejections
     foreign += [number for number, fits in zip(index, sound.tolist(), strict=True) if not fits]
@@ -147,9 +151,15 @@ def decode_packs(
     return concatenate(batches), rejections
 
 
-def _columns(packs: list[list[Record]], nodes: list[int]) -> tuple[ObservationBatch, NDArray[np.bool_]]:
+def _alone(payload: bytes) -> bool:
+    """Whether a pack surely has no base fields but those of its first record (escapes might hide some)."""
+    return payload.count(b'"b') == _BASES and b"\\" not in payload
+
+
+def _columns(packs: list[list[Record]], nodes: list[int], *, alone: bool) -> tuple[ObservationBatch, NDArray[np.bool_]]:
     """The columns of packs of two records and more, and for each pack whether it is written as we write them.
 
+    ``alone``: no pack has more base fields than its first record needs, so that rows need not be looked at for them.
     What stands in an unsound pack means nothing; it goes the long way.
     """
     heads, seconds = [pack[0] for pack in packs], [pack[1] for pack in packs]
@@ -164,12 +174,11 @@ def _columns(packs: list[list[Record]], nodes: list[int]) -> tuple[ObservationBa
 
     node, start, index = np.array(nodes, np.int64), offsets(counts), _Properties()
     number = index.numbers([row.n for row in rows], [row.u for row in rows])
-    device = _devices([row.bn for row in rows], node, start)
+    device = np.repeat(node, counts) if alone else _devices([row.bn for row in rows], node, start)
     value, t = np.array([row.v for row in rows], np.float64), np.array([row.t for row in rows], np.float64)
     fit = np.isfinite(value) & (number >= 0) & (device >= 0) & (np.abs(t) < _LARGEST / SECOND_MS)
-    bases = [row.bt for row in rows]
-    if bases.count(None) < len(rows):
-        fit &= _same(bases, [None] * len(rows))
+    if not alone:
+        fit &= _same([row.bt for row in rows], [None] * len(rows))
     time = np.repeat(result, counts) + np.rint(np.where(fit, t, 0.0) * SECOND_MS).astype(np.int64)
     fit &= time >= RELATIVE_BELOW_S * SECOND_MS
     if not fit.all():
@@ -230,11 +239,15 @@ class _Properties:
 
     def numbers(self, names: list[str], units: list[str]) -> NDArray[np.int32]:
         """Index of each property, -1 where it is no name or comes in another unit than the name says."""
-        for name in dict.fromkeys(names):
+        uniform = _uniform(names)
+        for name in names[:1] if uniform else dict.fromkeys(names):
             if name not in self.names and len(self.names) < _MOST_PROPERTIES:
                 self._units.append(_known_unit(name) if _is_name(name) else _NO_UNIT)
                 self.names[name] = len(self.names)
         known, expected = self.names, self._units
+        one = known.get(names[0], -1) if uniform else -1
+        if one >= 0 and expected[one] in (None, units[0]) and _uniform(units):
+            return np.full(len(names), one, np.int32)
         found = [known.get(name, -1) for name in names]
         number = np.array(found, np.int32)
         if units != [expected[i] for i in found]:
@@ -242,6 +255,11 @@ class _Properties:
                 if found[i] < 0 or expected[found[i]] not in (None, unit):
                     number[i] = -1
         return number
+
+
+def _uniform(texts: list[str]) -> bool:
+    """Whether all are the same and there are some; told by the ends where they are not, as a rule."""
+    return bool(texts) and texts[0] == texts[-1] and texts.count(texts[0]) == len(texts)
 
 
 def _is_name(name: str) -> bool:

@@ -28,6 +28,23 @@ class Journal:
             self.last = int(row[0] or 0)
             row = connection.execute(text("SELECT max(journal) FROM hub_tick")).one()
             self.last = max(self.last, int(row[0] or 0))
+            row = connection.execute(text("SELECT max(id) FROM hub_arrival")).one()
+            self._kept = int(row[0] or 0)
+
+    def keep(self, body: bytes) -> None:
+        """Make messages durable as they came, before they are taken in."""
+        self._kept += 1
+        with self._store.transaction() as connection:
+            connection.exec_driver_sql("INSERT INTO hub_arrival (id, body) VALUES (?, ?)", (self._kept, body))
+
+    def kept(self) -> list[bytes]:
+        """What is kept and was not taken in, in the order in which it came."""
+        with self._store.transaction() as connection:
+            return [bytes(row[0]) for row in connection.execute(text("SELECT body FROM hub_arrival ORDER BY id"))]
+
+    def taken(self, connection: Connection) -> None:
+        """All that was kept is taken in by this transaction."""
+        connection.execute(text("DELETE FROM hub_arrival"))
 
     def append(
         self,

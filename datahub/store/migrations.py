@@ -47,7 +47,7 @@ def _hub_tables() -> tuple[str, ...]:
     return tuple(str(row.__tablename__) for row in rows if row.__module__ == tables.__name__)
 
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Version of the hub's tables (``tables.py``)."""
 
 
@@ -58,7 +58,14 @@ def _with_protection(connection: Connection) -> None:
     SQLModel.metadata.create_all(connection, tables=made)
 
 
-HUB: Final = Schema(row="hub_schema", tables=_hub_tables(), version=VERSION, steps={1: _with_protection})
+def _with_arrivals(connection: Connection) -> None:
+    """Version 3 keeps messages that are acknowledged before they are taken in."""
+    SQLModel.metadata.create_all(connection, tables=[SQLModel.metadata.tables["hub_arrival"]])
+
+
+HUB: Final = Schema(
+    row="hub_schema", tables=_hub_tables(), version=VERSION, steps={1: _with_protection, 2: _with_arrivals}
+)
 
 
 def bring_up(engine: Engine, schema: Schema, *, place: str, city: str | None = None) -> None:

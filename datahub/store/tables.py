@@ -70,6 +70,14 @@ class JournalRow(SQLModel, table=True):
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
+class ArrivalRow(SQLModel, table=True):
+    """Messages as they came by the wire, acknowledged but not taken in yet."""
+
+    __tablename__ = "hub_arrival"
+    id: int = Field(sa_column=_big(key=True))
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
 class InboxRow(SQLModel, table=True):
     """A message from a device that the next tick will act on: report, acknowledgement, death, birth notice."""
 
