@@ -84,7 +84,7 @@ class Brain:
         store: the city's transactional database; what its books hold is taken up.
         senses, plans: those of the city and the declared ones, unless others are given.
         policy: the numbers of policy in force on a day of the city; asked anew when a day begins.
-        watched: somebody looks at ``board.situation``, so it is made at the end of each tick.
+        watched: somebody looks at ``board.situation``, so it is made after ticks.
     """
 
     def __init__(
@@ -128,7 +128,8 @@ class Brain:
         self._watched = watched
         if watched:
             self.board.note(self._records.said(last=TICKER))
-            self.board.publish(self.office.t)
+            self.board.follow(self.office.t)
+            self.show()
 
     @property
     def memory(self) -> Memory:
@@ -145,12 +146,13 @@ class Brain:
         with self._lock:
             self._given.append(order)
 
-    def tick(self, t: int, events: Sequence[HubEvent] = ()) -> list[Message]:
+    def tick(self, t: int, events: Sequence[HubEvent] = (), *, show: bool = True) -> list[Message]:
         """One step at city time ``t`` [ms], after the hub's; all that is said in it, in order.
 
         Args:
             t: not before the last tick.
             events: what the hub found at its own tick.
+            show: make the situation at its end, if it is watched; ``show`` makes it later.
         """
         office, said = self.office, _Said()
         office.t = t
@@ -168,8 +170,15 @@ class Brain:
         self._records.keep(office.memory, said.messages, t=t, blobs=blobs)
         if self._watched:
             self.board.note(said.messages)
-            self.board.publish(t)
+            self.board.follow(t)
+        if show:
+            self.show()
         return said.messages
+
+    def show(self) -> None:
+        """Make the situation of the last tick for those who watch; it costs as much as the tick itself."""
+        if self._watched:
+            self.board.publish(self.office.t)
 
     def attentive(self, heard_s: float) -> dict[str, float]:
         """How well it listens, after so long [s]: indicators of its senses (empty for senses that are given)."""

@@ -83,13 +83,17 @@ class Board:
         lines = (ticker_line(message, self.name) for message in messages)
         self._ticker.extend(line for line in lines if line is not None)
 
+    def follow(self, t: int) -> None:
+        """Note what was measured in the tick at city time ``t`` [ms]; it can be asked for only then."""
+        if self.curves is not None:
+            incidents = self.office.memory.open_incidents()
+            self.curves.follow((device for each in incidents for device in each.devices[:6]), t)
+        if self.queries is not None:
+            self._hear(self.queries)
+
     def publish(self, t: int) -> None:
         """Make the situation of city time ``t`` [ms]."""
         memory, queries, curves = self.office.memory, self.queries, self.curves
-        if curves is not None:
-            curves.follow((device for each in memory.open_incidents() for device in each.devices[:6]), t)
-        if queries is not None:
-            self._hear(queries)
         if queries is not None and (self._layers_at < 0 or t - self._layers_at >= _LAYERS_MS):
             self._layers, self._layers_at = _layers(queries), t
         self.situation = Situation(

@@ -6,7 +6,7 @@ import dataclasses
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -44,6 +44,10 @@ _NAMES: Final = {
 _SITES: Final = {PLANT: "plant", TRUNK: "trunk", INLET: "inlet"}
 
 _UNITS: Final = {"pressure_pa": "Pa", "flow_m3_s": "m3/s"}
+
+
+_Edges: TypeAlias = tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]
+"""Times [ms], lower and upper edge of a band."""
 
 
 @dataclass(slots=True)
@@ -117,7 +121,9 @@ class Curves:
         quarter = t // _BAND_MS
         held = self._bands.get(device)
         if held is None or held[0] != quarter:
-            held = self._bands[device] = (quarter, self._band(device, track, t))
+            band = held[1] if held is not None and held[0] < quarter else None
+            former = (band.band_t, band.low, band.high) if band is not None else None
+            held = self._bands[device] = (quarter, self._band(device, track, t, former=former))
         band = held[1]
         lon, lat, site = self._place(device)
         return Curve(
@@ -147,7 +153,8 @@ class Curves:
         table, row = water.pipes if known.flow[signal] else water.nodes, int(known.row[signal])
         return float(table.lon[row]), float(table.lat[row]), _SITES[int(known.place[signal])]
 
-    def _band(self, device: int, track: _Track, t: int) -> Curve:
+    def _band(self, device: int, track: _Track, t: int, *, former: _Edges | None) -> Curve:
+        """The band of the last day; what ``former`` has of it is not worked out again: learning changes what comes."""
         empty = Curve(device, track.property, _NAMES[track.property], _UNITS[track.property], (), ())
         supply = self.attention.supply
         if supply is None:
@@ -155,14 +162,15 @@ class Curves:
         signal = int(supply.loggers.find(np.array([device]))[0])
         if signal < 0:
             return empty
-        times, low, high = supply.bands.curve(signal, t - SHOWN_MS, t)
-        known = np.isfinite(low) & np.isfinite(high)
-        times, low, high = times[known], low[known], high[known]
-        rules = supply.bands.rules
+        rules, since = supply.bands.rules, t - SHOWN_MS
+        held = [(at, low, high) for at, low, high in zip(*former, strict=True) if at > since] if former else []
+        first = held[-1][0] + round(rules.slot_s * 1000) if held else since
+        edges = np.array([*held, *zip(*supply.bands.curve(signal, first, t), strict=True)], np.float64).reshape(-1, 3)
+        times, low, high = edges[np.isfinite(edges).all(axis=1)].T
         declared = rules.band_sigma * rules.first_day_ratio * np.abs(low + high)
         return dataclasses.replace(
             empty,
-            band_t=tuple(times.tolist()),
+            band_t=tuple(times.astype(np.int64).tolist()),
             low=tuple(low.tolist()),
             high=tuple(high.tolist()),
             guessed=tuple(np.isclose(high - low, declared, rtol=1e-6, atol=0.0).tolist()),

@@ -25,13 +25,15 @@ class Platform:
     bus: CityBus
     run: str
 
-    def quantum(self, t: int) -> list[Message]:
+    def quantum(self, t: int, *, show: bool = True) -> list[Message]:
         """Evaluate all that was taken in up to city time ``t`` [ms] and act on it; then say so down the wire.
+
+        ``show``: make the situation for those who watch.
 
         Returns:
             What the city said, in order.
         """
-        said = self.brain.tick(t, self.hub.tick(t))
+        said = self.brain.tick(t, self.hub.tick(t), show=show)
         self.bus.send(Marker(side="city", run=self.run, t=t, sent=0))
         return said
 
@@ -63,7 +65,7 @@ def assemble(
         directory: where its databases lie; None keeps everything in memory.
         run: run id of a virtual run, empty live.
         start: city time at the beginning [ms], if known.
-        watched: somebody looks at the brain's situation, so it is made at the end of each tick.
+        watched: somebody looks at the brain's situation, so it is made after ticks.
     """
     hub = Hub(city.name, city.adcode, directory, bus, run=run, start=start, strict=True)
     brain = Brain(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -32,6 +33,9 @@ from scenarios.survey.city import load_city
 
 WAIT_S = 0.05
 """How long the intake waits for the first message [s of wall time]."""
+
+SHOW_S = 0.25
+"""The situation is made for those who watch at most so often [s of wall time]."""
 
 OWN_CLOCK_S = 5.0
 """Devices that speak without a field's marker for so long [s] are real ones: city time is then the wall clock."""
@@ -105,16 +109,17 @@ def _site(platform: Platform, settings: Settings, city: City) -> FastAPI:
 
 def _live(platform: Platform, stop: Stop) -> None:
     """Take in what comes, and evaluate whenever city time has gone on: at each of the field's markers."""
-    notes = Notes(lambda: platform.hub.queries.ledger().by_reason)
+    notes, screens = Notes(lambda: platform.hub.queries.ledger().by_reason), _Screens(platform)
 
     def quantum(t: int) -> None:
         began = elapsed_s()
-        said = platform.quantum(t)
+        said = platform.quantum(t, show=screens.due())
         notes.take(said, t=t, took_s=elapsed_s() - began)
 
     last, since, told = platform.hub.now or 0, elapsed_s(), -FIELD_GONE_S
     while not stop.asked:
         marker = platform.hub.intake(wait_s=WAIT_S)
+        screens.catch_up()
         if marker is not None:
             told = elapsed_s()
             if marker.t > last:
@@ -125,6 +130,29 @@ def _live(platform: Platform, stop: Stop) -> None:
             if _real(platform):
                 last = max(last + 1, wall_ms())  # a clock that was set back must not turn time back
                 quantum(last)
+
+
+@dataclass(slots=True)
+class _Screens:
+    """When those who watch get a new situation: a story told fast has more ticks than a screen can show."""
+
+    platform: Platform
+    shown: float = 0.0
+    stale: bool = False
+
+    def due(self) -> bool:
+        """Whether the next tick is to be shown at once; if not, it is owed."""
+        now = elapsed_s()
+        self.stale = now - self.shown < SHOW_S
+        if not self.stale:
+            self.shown = now
+        return not self.stale
+
+    def catch_up(self) -> None:
+        """Show the last tick, if that is owed."""
+        if self.stale and elapsed_s() - self.shown >= SHOW_S:
+            self.shown, self.stale = elapsed_s(), False
+            self.platform.brain.show()
 
 
 def _pause_s(platform: Platform, last: int) -> float:
