@@ -7,7 +7,7 @@ export default {
   emits: ["say"],
   template: `
   <div class="cb" :class="{ war: !!s.matter.id, lost: lost }" :data-theme="theme">
-    <cb-head :s="s" :w="w" :lost="lost" @say="say" @theme="turn" @dialog="dialog = $event" @go="go" ref="head" />
+    <cb-head :s="s" :w="w" :lost="lost" :hub="hub" @say="say" @theme="turn" @dialog="dialog = $event" @go="go" ref="head" />
     <cb-alert :s="s" :w="w" :lost="lost" :since="lostAt" />
     <main class="cb-main">
       <cb-vitals :s="s" :w="w" :theme="theme" @say="say" />

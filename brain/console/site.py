@@ -17,6 +17,7 @@ from nicegui.events import GenericEventArguments
 from brain.console.door import Door
 from brain.console.land import Land
 from brain.console.look import Look
+from brain.console.portal import open_portal
 from brain.console.room import Room
 from brain.console.session import Session, json_of
 from brain.console.shown import Panel
@@ -88,6 +89,8 @@ def mount(
         ui.add_css(style)
         await _open(room, Look(lang=lang if lang in LANGUAGES else "zh", incident=incident), land=path, hub=hub)
 
+    if hub:
+        open_portal(city, hub=hub)
     ui.run_with(
         api,
         title="citybrain",

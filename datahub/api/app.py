@@ -30,7 +30,7 @@ def attach(api: FastAPI, hub: Hub, *, assets: Assets | None = None, token: str =
     queries = hub.queries
     problems.install(api, prefix=prefix)
     routers = [
-        devices.router(queries),
+        devices.router(queries, assets),
         observations.router(queries),
         orders.router(queries, hub.commands, token=token),
         ledger.router(queries),

@@ -64,6 +64,7 @@ class AssetView(BaseModel):
 
     code: str
     sort: str
+    kind: str
     name: str
     owner: str
     object: str
@@ -82,6 +83,13 @@ class CountView(BaseModel):
     sort: str
     owner: str
     stage: str
+    count: int
+
+
+class OwnedView(BaseModel):
+    """How many devices that were born a department owns; the empty name stands for those of nobody."""
+
+    owner: str
     count: int
 
 
@@ -127,6 +135,10 @@ def router(queries: Queries, assets: Assets, *, token: str) -> APIRouter:
             for (sort, owner, stage), count in assets.count().items()
         ]
 
+    @routes.get("/owners")
+    def owners() -> list[OwnedView]:
+        return [OwnedView(owner=owner, count=count) for owner, count in sorted(assets.owned().items())]
+
     @routes.get("/assets/{code}")
     def one(code: CodePath) -> AssetView:
         return _view(assets, int(code))
@@ -153,6 +165,7 @@ def _view(assets: Assets, code: int) -> AssetView:
     return AssetView(
         code=str(row.code),
         sort=row.sort,
+        kind=found.kind,
         name=row.name,
         owner=row.owner,
         object=str(row.object) if row.object else "",

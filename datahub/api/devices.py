@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Final
 
 import numpy as np
 from fastapi import APIRouter, Query
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from datahub.answers import Devices
 from datahub.api.problems import Problem
 from datahub.api.words import CodePath, CodeText, born, kind_of
 from datahub.contract.clock import to_utc
+from datahub.contract.codes import DeviceState
+from datahub.contract.observations import Ints
+from datahub.devices.assets import Assets
 from datahub.queries import Queries
 
 MOST = 1_000
@@ -19,12 +24,16 @@ MOST = 1_000
 
 
 class Device(BaseModel):
-    """One device. ``state`` is active, silent or dead, as its node is; ``heard`` when that last spoke."""
+    """One device. ``state`` is active, silent or dead, as its node is; ``heard`` when that last spoke.
+
+    ``owner`` is the department that the register names; empty if it names none.
+    """
 
     device: str
     kind: str
     object: str
     node: str
+    owner: str
     lon: float
     lat: float
     stage: str
@@ -62,8 +71,21 @@ class Kind(BaseModel):
     counts: dict[str, int]
 
 
-def router(queries: Queries) -> APIRouter:
-    """Routes about devices."""
+class State(StrEnum):
+    """How a device is, in one word: as its node is, unless it is out of service."""
+
+    ACTIVE = "active"
+    SILENT = "silent"
+    DEAD = "dead"
+    MAINTENANCE = "maintenance"
+    RETIRED = "retired"
+
+
+_STATES: Final = tuple(State)
+
+
+def router(queries: Queries, assets: Assets | None) -> APIRouter:
+    """Routes about devices; whose they are is known where the hub has a register."""
     routes = APIRouter(tags=["devices"])
 
     @routes.get("/kinds")
@@ -75,6 +97,8 @@ def router(queries: Queries) -> APIRouter:
         kind: str | None = None,
         object: CodeText | None = None,  # noqa: A002 - the contract's word
         near: Annotated[str | None, Query(description="lon,lat,radius_m [deg, deg, m]")] = None,
+        owner: Annotated[str | None, Query(max_length=64, description="department that owns it")] = None,
+        state: State | None = None,
         after: CodeText = "0",
         limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
     ) -> DevicePage:
@@ -83,14 +107,23 @@ def router(queries: Queries) -> APIRouter:
             object=None if object is None else int(object),
             near=None if near is None else _circle(near),
         )
-        start = int(np.searchsorted(found.device, int(after), side="right"))
-        shown = range(start, min(start + limit, len(found)))
-        more = str(found.device[shown[-1]]) if shown and shown[-1] + 1 < len(found) else None
-        return DevicePage(devices=[_view(found, i) for i in shown], total=len(found), next=more)
+        keep = np.ones(len(found), np.bool_)
+        if state is not None:
+            keep &= _states(found) == _STATES.index(state)
+        if owner is not None:
+            keep &= np.array(_owners(assets, found.device), np.str_) == owner
+        rows = np.flatnonzero(keep)
+        shown = rows[np.searchsorted(found.device[rows], int(after), side="right") :][: limit + 1]
+        more = str(found.device[shown[limit - 1]]) if len(shown) > limit else None
+        shown = shown[:limit]
+        owners = _owners(assets, found.device[shown])
+        views = [_view(found, i, owner=whose) for i, whose in zip(shown.tolist(), owners, strict=True)]
+        return DevicePage(devices=views, total=len(rows), next=more)
 
     @routes.get("/devices/{code}")
     def device(code: CodePath) -> Device:
-        return _view(queries.devices(device=born(queries, code)), 0)
+        found = queries.devices(device=born(queries, code))
+        return _view(found, 0, owner=_owners(assets, found.device)[0])
 
     @routes.get("/devices/{code}/shadow")
     def shadow(code: CodePath) -> ShadowView:
@@ -118,13 +151,27 @@ def _circle(text: str) -> tuple[float, float, float]:
     return lon, lat, radius
 
 
-def _view(found: Devices, i: int) -> Device:
+def _owners(assets: Assets | None, devices: Ints) -> list[str]:
+    return [""] * len(devices) if assets is None else assets.owner_of(devices)
+
+
+def _states(found: Devices) -> NDArray[np.int64]:
+    """Index of each device's word in ``State``."""
+    words = np.zeros(len(found), np.int64)
+    words[found.silent], words[found.dead] = 1, 2
+    for state, stage in ((3, DeviceState.MAINTENANCE), (4, DeviceState.RETIRED)):
+        words[found.stage == found.stages.index(stage)] = state
+    return words
+
+
+def _view(found: Devices, i: int, *, owner: str) -> Device:
     heard = int(found.heard[i])
     return Device(
         device=str(found.device[i]),
         kind=found.kinds[found.kind[i]],
         object=str(found.object[i]),
         node=str(found.node[i]),
+        owner=owner,
         lon=float(found.lon[i]),
         lat=float(found.lat[i]),
         stage=found.stages[found.stage[i]],

@@ -22,6 +22,7 @@ from datahub.contract.grid import UnitGrids
 from datahub.contract.observations import Ints
 from datahub.devices import bulk, coding
 from datahub.devices.lifecycle import Lifecycle
+from datahub.devices.owners import Owners
 from datahub.devices.registry import STAGES, Registry
 from datahub.store.session import Store
 from datahub.store.tables import AssetRow, AuditRow, MoveRow
@@ -41,9 +42,13 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One thing: what the register says, its unit grid and community, what sits on it, and its moves (t, stage, by)."""
+    """One thing: what the register says, its unit grid and community, what sits on it, and its moves (t, stage, by).
+
+    ``kind`` is the class of an object that was surveyed, or the kind of a device that was born; else empty.
+    """
 
     row: AssetRow
+    kind: str
     grid: str
     community: str
     guests: tuple[int, ...]
@@ -56,6 +61,8 @@ class Assets:
     def __init__(self, store: Store, *, registry: Registry, lifecycle: Lifecycle, city: City) -> None:
         self._store, self._registry, self._lifecycle, self._city = store, registry, lifecycle, city
         self._grids = UnitGrids(city.divisions)
+        self.owners = Owners(registry)
+        self.owners.survey(city)
         self._surveyed: Ints = np.unique(np.concatenate([[0], *(table.code for table in city.objects.values())]))
         self._districts = np.array([int(one.code[:6]) for one in city.of_level("district")], np.int64)
 
@@ -149,22 +156,52 @@ class Assets:
             session.add(AuditRow(t=t, who=by, action="import", subject="assets", detail=f"{len(rows)} lines"))
 
     def find(self, code: int) -> Asset:
-        """One thing.
+        """One thing: entered by a list, surveyed with the city, or born.
 
         Raises:
-            UsageError: if the register does not have it.
+            UsageError: if it is none of these.
         """
         with self._store.session() as session:
-            row = session.get(AssetRow, code)
+            kind, found = self._surveyed_or_born(code)
+            row = session.get(AssetRow, code) or found
             if row is None:
                 raise UsageError(f"the register has no {code}; enter it with a list, or see the devices that were born")
-            found = select(MoveRow).where(MoveRow.device == code).order_by(col(MoveRow.id))
-            moves = tuple((one.t, one.stage, one.by) for one in session.exec(found))
+            moved = select(MoveRow).where(MoveRow.device == code).order_by(col(MoveRow.id))
+            moves = tuple((one.t, one.stage, one.by) for one in session.exec(moved))
             planned = session.exec(select(AssetRow.code).where(AssetRow.object == code, AssetRow.code != code)).all()
         born = self._registry.device[self._registry.object == code].tolist()
         community = self._city.communities[int(self._grids.community_of(row.lon, row.lat, nearest=True)[0])]
-        guests = tuple(sorted({*planned, *born}))
-        return Asset(row, self._grids.grid_of(row.lon, row.lat), community, guests, moves)
+        guests = tuple(sorted({*planned, *born} - {code}))
+        return Asset(row, kind, self._grids.grid_of(row.lon, row.lat), community, guests, moves)
+
+    def _surveyed_or_born(self, code: int) -> tuple[str, AssetRow | None]:
+        """Kind or class of a thing that no list need have entered, and what is known of it."""
+        at, registry = self._registry.row(code), self._registry
+        if at >= 0:
+            kind = registry.kinds.kinds[registry.kind[at]].name
+            place = float(registry.lon[at]), float(registry.lat[at])
+            whose, thing = self.owner_of(np.array([code], np.int64))[0], int(registry.object[at])
+            return kind, _row(code, "device", whose, place, thing=thing, stage=int(registry.stage[at]))
+        for name, table in self._city.objects.items():
+            i = int(np.searchsorted(table.code, code))
+            if i < len(table) and table.code[i] == code:
+                place = float(table.lon[i]), float(table.lat[i])
+                return name, _row(code, "object", table.owner, place, stage=STAGES.index(DeviceState.ACTIVE))
+        return "", None
+
+    def owner_of(self, devices: Ints) -> list[str]:
+        """Owner department of each device (code); empty where nobody knows."""
+        with self._store.lock, self._store.session() as session:
+            self.owners.refresh(session)
+            return self.owners.of(devices.tolist())
+
+    def owned(self) -> Mapping[str, int]:
+        """How many devices that were born each department owns; those of nobody under the empty name."""
+        with self._store.lock, self._store.session() as session:
+            self.owners.refresh(session)
+            counts = np.bincount(self.owners.rows() + 1, minlength=len(self.owners.names) + 1)
+        names = ("", *self.owners.names)
+        return {name: count for name, count in zip(names, counts.tolist(), strict=True) if count}
 
     def count(self) -> Mapping[tuple[str, str, str], int]:
         """How many things there are by sort, owner and stage."""
@@ -183,3 +220,8 @@ class Assets:
             UsageError: if the register does not have it.
         """
         self._lifecycle.move(code, to, t=t, by=by)
+
+
+def _row(code: int, sort: str, owner: str, place: tuple[float, float], *, stage: int, thing: int = 0) -> AssetRow:
+    """What the register would hold of a thing that no list entered; it is not kept."""
+    return AssetRow(code=code, sort=sort, owner=owner, object=thing, lon=place[0], lat=place[1], name="", stage=stage)

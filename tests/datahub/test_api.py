@@ -154,6 +154,7 @@ def test_one_device_says_what_and_how_it_is(house: House) -> None:
         "kind": "pressure_logger",
         "object": "1000000000000002",
         "node": "2",
+        "owner": "",
         "lon": pytest.approx(113.502),
         "lat": 22.2,
         "stage": "active",

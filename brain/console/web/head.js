@@ -2,7 +2,7 @@
 import { clockS, day, span } from "./form.js";
 
 export default {
-  props: { s: Object, w: Function, lost: Boolean },
+  props: { s: Object, w: Function, lost: Boolean, hub: String },
   emits: ["say", "theme", "dialog", "go"],
   template: `
   <header class="cb-head">
@@ -29,6 +29,7 @@ export default {
         <li v-if="!found.length" class="none">{{ w('head.nothing_found') }}</li>
       </ul>
     </div>
+    <a v-if="hub" class="cb-link" :href="'./hub' + (s.seat.lang === 'zh' ? '' : '?lang=' + s.seat.lang)">{{ w('hub.link') }}</a>
     <button class="cb-quiet" @click="$emit('theme')" :title="w('head.theme')" :aria-label="w('head.theme')">◐</button>
     <button class="cb-quiet cb-lang" @click="$emit('say', { what: 'lang', lang: s.seat.lang === 'zh' ? 'en' : 'zh' })"
       :title="w('head.switch_language')">{{ w('head.other_language') }}</button>

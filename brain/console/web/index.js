@@ -11,6 +11,10 @@ import Loop from "./loop.js";
 import Dialog from "./dialog.js";
 import Told from "./told.js";
 import { Level, Spark } from "./marks.js";
+import HubDevices from "./hub/devices.js";
+import HubDevice from "./hub/device.js";
+import HubObject from "./hub/object.js";
+import { Alarms, Ledger, Quarantine } from "./hub/books.js";
 
 Vitals.components = { "cb-spark": Spark, "cb-chart": Chart, "cb-level": Level };
 Person.components = { "cb-level": Level, "cb-matter": Matter };
@@ -28,5 +32,14 @@ export const parts = {
   "cb-dialog": Dialog,
   "cb-told": Told,
 };
+export const hubPages = {
+  "cb-hub-devices": HubDevices,
+  "cb-hub-device": HubDevice,
+  "cb-hub-object": HubObject,
+  "cb-hub-alarms": Alarms,
+  "cb-hub-ledger": Ledger,
+  "cb-hub-quarantine": Quarantine,
+};
+export { asker } from "./hub/ask.js";
 export { newState, merge, speaker, deepLink } from "./state.js";
 export { keys } from "./keys.js";

@@ -1,0 +1,67 @@
+// The hub's books: the ledger, what was refused, open alarms, and who is in quarantine.
+import { asking } from "./ask.js";
+
+const FATES = ["received", "stored", "rejected", "duplicate", "unattributed", "ahead"];
+const many = (n) => Number(n).toLocaleString("en-US");
+
+export const Ledger = {
+  mixins: [asking],
+  template: `
+  <section class="cb-panel cb-hub-facts"><h2>{{ w('hub.ledger') }}<span v-if="ledger" :class="{ odd: !ledger.closes }">{{ w(ledger.closes ? 'hub.closes' : 'hub.open_ledger') }}</span></h2>
+    <div class="scroll" v-if="ledger"><dl><div v-for="one in fates" :key="one"><dt>{{ w('hub.' + one) }}</dt><dd class="n">{{ many(ledger[one]) }}</dd></div></dl>
+      <h3>{{ w('hub.by_kind') }}</h3>
+      <table><tbody><tr v-for="(n, kind) in ledger.by_kind" :key="kind"><td>{{ names[kind] ?? kind }}</td><td class="n">{{ many(n) }}</td></tr></tbody></table>
+      <h3>{{ w('hub.by_reason') }}</h3>
+      <table><tbody><tr v-for="(n, reason) in ledger.by_reason" :key="reason"><td>{{ reason }}</td><td class="n">{{ many(n) }}</td></tr></tbody></table>
+      <p v-if="!Object.keys(ledger.by_reason).length" class="cb-empty">{{ w('hub.nothing_refused') }}</p></div>
+  </section>
+  <section class="cb-panel cb-hub-list"><h2>{{ w('hub.refused') }}</h2><div class="scroll">
+    <table><thead><tr><th>{{ w('hub.time') }}</th><th>{{ w('hub.reason') }}</th><th>{{ w('hub.node') }}</th><th>{{ w('hub.device') }}</th><th>{{ w('hub.detail') }}</th></tr></thead>
+      <tbody><tr v-for="(one, i) in rejected" :key="i"><td>{{ moment(one.time) }}</td><td>{{ one.reason }}</td><td>{{ one.node }}</td>
+        <td>{{ one.device === '0' ? '' : one.device }}</td><td>{{ one.detail || one.property + ' ' + one.value }}</td></tr></tbody></table>
+    <p v-if="asked && !rejected.length" class="cb-empty">{{ w('hub.nothing_refused') }}</p></div></section>`,
+  data: () => ({ ledger: null, rejected: [], names: {} }),
+  computed: { fates: () => FATES },
+  methods: {
+    many,
+    async load() {
+      const [ledger, rejected, kinds] = await Promise.all([this.ask("/ledger"), this.ask("/rejected"), this.ask("/kinds")]);
+      return { ledger, rejected, names: Object.fromEntries(kinds.map((kind) => [kind.name, this.lang === "zh" ? kind.zh : kind.en])) };
+    },
+  },
+};
+
+export const Alarms = {
+  mixins: [asking],
+  template: `
+  <section class="cb-panel cb-hub-list"><h2>{{ w('hub.alarms') }}<span>{{ w('hub.found', { n: alarms.length }) }}</span></h2><div class="scroll">
+    <table><thead><tr><th>{{ w('hub.time') }}</th><th>{{ w('hub.alarm') }}</th><th>{{ w('hub.about') }}</th><th>{{ w('hub.device') }}</th><th>{{ w('hub.property') }}</th><th class="n">{{ w('hub.value') }}</th><th class="n">{{ w('hub.limit') }}</th></tr></thead>
+      <tbody><tr v-for="one in alarms" :key="one.id"><td>{{ moment(one.time) }}</td><td>{{ one.kind }}</td><td>{{ w(one.fault ? 'hub.fault' : 'hub.phenomenon') }}</td>
+        <td><a :href="'#/device/' + one.device">{{ one.device }}</a></td><td>{{ one.property }}</td><td class="n">{{ one.property ? one.value : '' }}</td><td class="n">{{ one.property ? one.limit : '' }}</td></tr></tbody></table>
+    <p v-if="asked && !alarms.length" class="cb-empty">{{ w('hub.no_alarms') }}</p></div></section>`,
+  data: () => ({ alarms: [] }),
+  methods: {
+    async load() {
+      return { alarms: await this.ask("/alarms") };
+    },
+  },
+};
+
+export const Quarantine = {
+  mixins: [asking],
+  template: `
+  <section class="cb-panel cb-hub-facts"><h2>{{ w('hub.limits') }}</h2><div class="scroll">
+    <table><tbody><tr v-for="one in limits" :key="one.name" :title="one.source"><td>{{ lang === 'zh' ? one.zh : one.en }}</td><td class="n">{{ one.value.toLocaleString('en-US') }} {{ one.unit === '1' ? '' : one.unit }}</td></tr></tbody></table></div></section>
+  <section class="cb-panel cb-hub-list"><h2>{{ w('hub.quarantine') }}</h2><div class="scroll">
+    <table><thead><tr><th>{{ w('hub.since') }}</th><th>{{ w('hub.node') }}</th><th>{{ w('hub.reason') }}</th><th>{{ w('hub.detail') }}</th><th>{{ w('hub.released') }}</th></tr></thead>
+      <tbody><tr v-for="(one, i) in held" :key="i"><td>{{ moment(one.since) }}</td><td>{{ one.node }}</td><td :class="{ odd: !one.released }">{{ one.why }}</td><td>{{ one.detail }}</td>
+        <td>{{ one.released ? moment(one.released) + ' ' + one.by : w('hub.held') }}</td></tr></tbody></table>
+    <p v-if="asked && !held.length" class="cb-empty">{{ w('hub.nobody_held') }}</p></div></section>`,
+  data: () => ({ held: [], limits: [] }),
+  methods: {
+    async load() {
+      const [held, limits] = await Promise.all([this.ask("/quarantine"), this.ask("/limits")]);
+      return { held, limits };
+    },
+  },
+};
