@@ -47,12 +47,16 @@ class Shadows:
 
     def desire(self, device: int, state: Mapping[str, float], *, t: int) -> int:
         """Want settings in addition to those wanted before; returns the new version."""
+        with self._store.session() as session:
+            return self.wish(session, device, state, t=t).version
+
+    def wish(self, session: Session, device: int, state: Mapping[str, float], *, t: int) -> Shadow:
+        """Want settings in addition to those wanted before, in a transaction of the caller's."""
         old = self.get(device)
         new = msgspec.structs.replace(old, desired=old.desired | dict(state), version=old.version + 1, desired_t=t)
-        with self._store.session() as session:
-            session.merge(_row(new))
+        session.merge(_row(new))
         self._known[device] = new
-        return new.version
+        return new
 
     def heard(self, session: Session, reports: Sequence[Reported], *, t: int) -> list[StateReported]:
         """Take in reports, given in their order; one older than what is known says nothing new."""
