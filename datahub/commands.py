@@ -231,12 +231,12 @@ class Commands:
         if row < 0:
             raise CommandRefused(f"no device {device} was ever born; see the registry for the devices there are")
         with self._store.session() as session:
-            shadow = self._shadows.wish(session, device, state, t=t)
+            self._shadows.wish(session, [device], state, t=t)
             if by:
                 detail = msgspec.json.encode(dict(state)).decode()
                 session.add(AuditRow(t=t, who=by, action="desire", subject=str(device), detail=detail))
         self.remind(device)
-        return shadow.version
+        return self._shadows.get(device).version
 
     def remind(self, device: int) -> None:
         """Tell a device (again) what is wanted of it."""

@@ -147,6 +147,11 @@ class Batches:
                 raise UsageError(f"no batch '{id:.64}' was ever ordered")
             return self._status(session, row)
 
+    def devices(self, id: str) -> set[int]:  # noqa: A002
+        """Codes of the devices at which a batch was aimed."""
+        with self._store.session() as session:
+            return set(session.exec(select(BatchItemRow.device).where(BatchItemRow.batch == id)))
+
     def latest(self, *, limit: int = 100) -> list[Batch]:
         """The latest batches, newest first."""
         with self._store.session() as session:

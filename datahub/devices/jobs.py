@@ -23,6 +23,10 @@ MOST_SETTINGS: Final = 64
 """Bounds of a target; ours to choose."""
 
 
+class Taken(UsageError):
+    """An id that stands for another job already."""
+
+
 class Job(msgspec.Struct, frozen=True):
     """One job, and of each stage how many devices have come how far. ``stage`` is -1 before the first; times in ms."""
 
@@ -97,7 +101,8 @@ class Jobs:
             target: of a firmware job ``version``, of a configuration job the settings, unit in the name.
 
         Raises:
-            UsageError: if target or plan cannot be, or the id stands for another job.
+            Taken: if the id stands for another job.
+            UsageError: if target or plan cannot be.
         """
         check_target(sort, target)
         rollout.check(plan)
@@ -114,10 +119,8 @@ class Jobs:
                 if rows:
                     session.execute(insert(JobDeviceRow), rows)
                 audit(session, id, JobState.DRAFTED, t=t, by=by, detail=f"{sort} {_text(target)}, {len(rows)} devices")
-            elif (known.sort, target_of(known)) != (sort, dict(target)):
-                raise UsageError(
-                    f"job '{id}' is another one ({known.sort} {_text(target_of(known))}); choose another id"
-                )
+            else:
+                _same(session, known, sort, target, devices=devices)
         return self.status(id)
 
     def move(self, id: str, to: JobState, *, t: int, by: str) -> Job:  # noqa: A002
@@ -214,6 +217,18 @@ def _row(id: str, sort: Sort, target: Mapping[str, float], *, plan: Plan, t: int
 
 def _text(target: Mapping[str, float]) -> str:
     return msgspec.json.encode(dict(target)).decode()
+
+
+def _same(session: Session, known: JobRow, sort: Sort, target: Mapping[str, float], *, devices: Sequence[int]) -> None:
+    """Refuse to take a job for another.
+
+    Raises:
+        Taken: if sort, target or devices differ.
+    """
+    listed = set(session.exec(select(JobDeviceRow.device).where(JobDeviceRow.job == known.id)))
+    if (known.sort, target_of(known), listed) != (sort, dict(target), set(devices)):
+        what = f"{known.sort} {_text(target_of(known))} for {len(listed)} devices"
+        raise Taken(f"job '{known.id}' is another one ({what}); choose another id, or leave it out")
 
 
 def _known(session: Session, id: str) -> JobRow:  # noqa: A002

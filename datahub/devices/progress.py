@@ -142,8 +142,8 @@ class JobProgress:
         if told and firmware:
             self._update(session, job, told, plan, t=t)
         elif told:
+            self._shadows.wish(session, told, target, t=t)
             for device in told:
-                self._shadows.wish(session, device, target, t=t)
                 self._commands.remind(device)
         return len(told)
 
