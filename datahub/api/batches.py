@@ -18,8 +18,8 @@ from datahub.api.words import CodeText, Name, city_now
 from datahub.commands import Policy
 from datahub.contract.clock import SECOND_MS, to_utc
 from datahub.contract.errors import UsageError
-from datahub.devices import rollout
 from datahub.devices.batches import Batch, Order, Result
+from datahub.devices.rollout import Plan
 from datahub.devices.targets import Owned
 from datahub.hub import Hub
 
@@ -78,7 +78,7 @@ def router(hub: Hub, *, owned: Owned | None, token: str) -> APIRouter:
     @routes.post("/batches", status_code=202, dependencies=[allowed])
     def order(body: BatchOrder, response: Response) -> BatchView:
         devices = aimed(hub, body, owned=owned)
-        told = _order(body, devices, t=city_now(hub.queries))
+        told = _order(body, devices, declared=hub.jobs.declared, t=city_now(hub.queries))
         batch = hub.batches.order(devices, told)
         same = hub.batches.devices(told.id) == set(devices)
         if not same or (batch.order.name, batch.order.arguments) != (told.name, told.arguments):
@@ -108,8 +108,7 @@ def router(hub: Hub, *, owned: Owned | None, token: str) -> APIRouter:
     return routes
 
 
-def _order(body: BatchOrder, devices: Sequence[int], *, t: int) -> Order:
-    declared = rollout.load()
+def _order(body: BatchOrder, devices: Sequence[int], *, declared: Plan, t: int) -> Order:
     count = declared.retry_count if body.retry_count is None else body.retry_count
     gap_s = declared.retry_gap_s if body.retry_gap_s is None else body.retry_gap_s
     return Order(

@@ -18,7 +18,6 @@ from datahub.api.words import CodeText, Name, city_now
 from datahub.contract.clock import to_utc
 from datahub.contract.errors import UsageError
 from datahub.contract.firmware import VERSION
-from datahub.devices import rollout
 from datahub.devices.joblife import JobState, Sort, Step
 from datahub.devices.jobs import Job, JobResult, Taken
 from datahub.devices.rollout import Plan
@@ -116,7 +115,9 @@ def router(hub: Hub, *, owned: Owned | None, token: str) -> APIRouter:
         sort, target = _target(body)
         id_ = body.id or _id(sort, target, devices, t=now)
         try:
-            job = hub.jobs.draft(devices, sort=sort, target=target, plan=_plan(body), t=now, id=id_, by=body.by)
+            job = hub.jobs.draft(
+                devices, sort=sort, target=target, plan=_plan(body, hub.jobs.declared), t=now, id=id_, by=body.by
+            )
         except UsageError as error:
             raise Problem(409 if isinstance(error, Taken) else 422, str(error)) from error
         response.headers["Location"] = f"jobs/{id_}"
@@ -161,11 +162,11 @@ def _target(body: JobDraft) -> tuple[Sort, dict[str, float]]:
     return Sort.FIRMWARE, {VERSION: float(body.version or 0)}
 
 
-def _plan(body: JobDraft) -> Plan:
+def _plan(body: JobDraft, declared: Plan) -> Plan:
     given = {name: getattr(body, name) for name in Plan.__struct_fields__ if getattr(body, name) is not None}
     if body.stages is not None:
         given["stages"] = tuple(body.stages)
-    return msgspec.structs.replace(rollout.load(), **given)
+    return msgspec.structs.replace(declared, **given)
 
 
 def _id(sort: Sort, target: dict[str, float], devices: Sequence[int], *, t: int) -> str:

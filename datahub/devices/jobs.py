@@ -73,11 +73,13 @@ class Jobs:
     """What a person does with jobs. Each change stands in the audit trail.
 
     Attributes:
+        declared: how orders to many devices go out where nobody says otherwise (``rollout.toml``).
         live: jobs that may still come further by themselves.
     """
 
     def __init__(self, store: Store, *, batches: Batches) -> None:
         self._store, self._batches = store, batches
+        self.declared = rollout.load()
         with store.session() as session:
             going = select(JobRow.id).where(col(JobRow.state).in_((JobState.RUNNING, JobState.PAUSED)))
             ordered = select(JobDeviceRow.job).where(JobDeviceRow.state == Step.ORDERED).distinct()

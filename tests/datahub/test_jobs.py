@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datahub.contract.codes import AckStatus, DeviceState
-from datahub.contract.errors import IllegalMove, UsageError
+from datahub.contract.errors import DeclarationError, IllegalMove, UsageError
 from datahub.contract.firmware import FIRMWARE, UPDATE_FIRMWARE
 from datahub.contract.messages import Ack, Command, Desired, Reported
 from datahub.devices.joblife import MOVES, STEPS, JobState, Sort, Step, move, step
 from datahub.devices.jobs import Job
-from datahub.devices.rollout import Plan, load, staged
+from datahub.devices.rollout import FILE, Plan, load, staged
 from datahub.store.tables import JobDeviceRow, JobRow
 
 LAMP = msgspec.structs.replace(POST, commands=("dim", UPDATE_FIRMWARE))
@@ -459,3 +459,18 @@ def test_the_same_job_again_is_the_same_and_another_under_its_id_is_refused(lamp
 
 def test_the_declared_plan_is_one_percent_ten_fifty_and_the_rest() -> None:
     assert load().stages == (0.01, 0.1, 0.5, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ("[0.01, 0.1, 0.5, 1.0]", "[0.5]", "rollout.toml: stages .* do not rise"),
+        ("[retry_gap_s]\nvalue = 300", "[retry_gap_s]\nvalue = 0", "retry_gap_s 0 leaves no time"),
+        ("[wait_s]", "[rest_s]", "rest_s"),
+    ],
+)
+def test_a_declaration_that_cannot_be_is_refused(before: str, after: str, says: str) -> None:
+    text = (Path(__file__).parents[2] / "datahub/devices" / FILE).read_text("utf-8")
+    assert before in text
+    with pytest.raises(DeclarationError, match=says):
+        load(text.replace(before, after))
