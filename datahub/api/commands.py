@@ -7,11 +7,11 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field
 
 from datahub.api.problems import Problem
 from datahub.api.seat import Seat
-from datahub.api.words import CodePath, Name, born, city_now
+from datahub.api.words import CodePath, Name, Numbers, born, city_now
 from datahub.commands import CommandRefused, Commands, CommandStatus
 from datahub.contract.clock import SECOND_MS, to_utc
 from datahub.queries import Queries
@@ -28,7 +28,7 @@ class Order(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
-    arguments: dict[str, FiniteFloat] = {}
+    arguments: Numbers = {}
     valid_s: Annotated[float, Field(gt=0, le=LONGEST_S)]
     id: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")] = None
     by: Name = "seat"
@@ -39,7 +39,7 @@ class Wish(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    state: Annotated[dict[str, FiniteFloat], Field(min_length=1)]
+    state: Annotated[Numbers, Field(min_length=1)]
     by: Name = "seat"
 
 

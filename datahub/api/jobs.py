@@ -14,12 +14,12 @@ from datahub.api.aim import Aim, aimed
 from datahub.api.commands import LONGEST_S
 from datahub.api.problems import Problem
 from datahub.api.seat import Seat
-from datahub.api.words import CodeText, Name, city_now
+from datahub.api.words import CodeText, Name, Numbers, city_now
 from datahub.contract.clock import to_utc
 from datahub.contract.errors import UsageError
 from datahub.contract.firmware import VERSION
 from datahub.devices.joblife import JobState, Sort, Step
-from datahub.devices.jobs import Job, JobResult, Taken
+from datahub.devices.jobs import LATEST_VERSION, Job, JobResult, Taken
 from datahub.devices.rollout import Plan
 from datahub.devices.targets import Owned
 from datahub.hub import Hub
@@ -35,8 +35,8 @@ class JobDraft(Aim):
     ``valid_s``, ``install_s``: time to begin, and then to report that it got there [s].
     """
 
-    version: Annotated[int | None, Field(ge=1)] = None
-    settings: dict[str, FiniteFloat] | None = None
+    version: Annotated[int | None, Field(ge=1, le=LATEST_VERSION)] = None
+    settings: Numbers | None = None
     stages: Annotated[list[FiniteFloat], Field(min_length=1, max_length=100)] | None = None
     wait_s: Annotated[float | None, Field(ge=0, le=LONGEST_WAIT_S)] = None
     failure_ratio: Annotated[float | None, Field(ge=0, le=1)] = None

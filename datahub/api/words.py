@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Annotated, TypeAlias
 
 from fastapi import Path
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, FiniteFloat, StringConstraints
 
 from datahub.api.problems import Problem
 from datahub.contract.clock import from_datetime
@@ -18,6 +18,9 @@ from datahub.queries import Queries
 
 CodeText: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}$")]
 Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=64, strip_whitespace=True)]
+Numbers: TypeAlias = dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")], FiniteFloat]
+"""Arguments or settings by name, unit in the name."""
+
 CodePath: TypeAlias = Annotated[str, Path(pattern=r"^[0-9]{1,18}$", description="unified code")]
 
 

@@ -20,6 +20,7 @@ from datahub.store.tables import AuditRow, JobDeviceRow, JobRow
 
 LATEST_VERSION: Final = 1_000_000
 MOST_SETTINGS: Final = 64
+LONGEST_NAME: Final = 64
 """Bounds of a target; ours to choose."""
 
 
@@ -183,10 +184,14 @@ def check_target(sort: Sort, target: Mapping[str, float]) -> None:
             raise UsageError(
                 f"{_text(target)} is no version to run; give {VERSION}, a whole number to {LATEST_VERSION}"
             )
-    elif not 1 <= len(target) <= MOST_SETTINGS or not all(target):
+    elif not 1 <= len(target) <= MOST_SETTINGS or not all(_named(name) for name in target):
         raise UsageError(
-            f"{len(target)} settings are none that a device takes; give 1 to {MOST_SETTINGS}, each by name"
+            f"{len(target)} settings are none that a device takes; give 1 to {MOST_SETTINGS}, each by its name"
         )
+
+
+def _named(name: str) -> bool:
+    return 0 < len(name) <= LONGEST_NAME and name.isprintable()
 
 
 def audit(session: Session, job: str, to: JobState, *, t: int, by: str, detail: str) -> None:

@@ -146,6 +146,18 @@ def test_a_batch_that_cannot_be_is_a_problem(house: House, body: dict[str, objec
     assert house.down() == []
 
 
+@pytest.mark.parametrize("name", ["\\ud800", "\\u0000", ""])
+def test_a_name_that_is_no_text_is_a_problem_and_no_fault_of_the_hubs(house: House, name: str) -> None:
+    rest = f'"devices":["{HERE[0]}"],"by":"x"'
+    json = {"content-type": "application/json"}
+    for path, body in (
+        ("/batches", f'{{"name":"dim","valid_s":60,"arguments":{{"{name}":1}},{rest}}}'),
+        ("/jobs", f'{{"settings":{{"{name}":1}},{rest}}}'),
+    ):
+        problem(house.client.post(path, content=body, headers=json), 422)
+    assert house.down() == []
+
+
 def test_the_same_batch_twice_is_one_and_another_under_its_id_is_refused(house: House) -> None:
     body = {**DIM, "devices": [str(HERE[0])], "id": "a"}
     assert house.ask("POST", "/batches", body, status=202) == house.ask("POST", "/batches", body, status=202)
@@ -213,10 +225,11 @@ JOB = {"version": 2, "devices": ["1"], "by": "lighting"}
         ({**JOB, "version": None}, "either version"),
         ({**JOB, "settings": {"level_ratio": 1}}, "either version"),
         ({**JOB, "version": 0}, "version"),
-        ({**JOB, "version": 10**9}, "is no version"),
+        ({**JOB, "version": 10**400}, "version"),
         ({**JOB, "stages": [0.5]}, "do not rise"),
         ({**JOB, "failure_ratio": 2}, "failure_ratio"),
         ({"settings": {}, "devices": ["1"], "by": "x"}, "0 settings"),
+        ({"settings": {"a\n": 1}, "devices": ["1"], "by": "x"}, "settings"),
     ],
 )
 def test_a_job_that_cannot_be_is_a_problem(house: House, body: dict[str, object], says: str) -> None:

@@ -442,6 +442,7 @@ def test_a_plan_that_cannot_be_is_refused(lamps: Street, change: dict[str, objec
         (Sort.FIRMWARE, {"version": 1.5}, "is no version"),
         (Sort.FIRMWARE, {"level_ratio": 1.0}, "is no version"),
         (Sort.CONFIGURATION, {}, "0 settings"),
+        (Sort.CONFIGURATION, {"level\n": 1.0}, "each by its name"),
     ],
 )
 def test_a_target_that_no_device_can_have_is_refused(
