@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from hub_town import METER, MINUTE, POST, T0, Town, births
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datahub.contract.codes import AckStatus, DeviceState
@@ -33,6 +33,15 @@ PLAN = Plan(
     retry_count=1,
     retry_gap_s=300.0,
 )
+
+ENDS = (
+    *[(AckStatus.DONE, 2.0)] * 6,
+    (AckStatus.DONE, 1.0),
+    (AckStatus.REJECTED, 1.0),
+    (AckStatus.ACCEPTED, 1.0),
+    (AckStatus.SENT, 1.0),
+)
+"""How a device answers, and the version that it reports then; most do as they were told."""
 
 Answer = Callable[[int], tuple[AckStatus, float]]
 
@@ -383,6 +392,43 @@ def test_a_device_of_a_job_moves_by_the_table_or_not_at_all(wanted: list[Step]) 
             with pytest.raises(IllegalMove, match=f"device 1 of job j is '{before}'"):
                 step(row, to, t=1)
             assert row.state == before
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(
+        st.sampled_from(("wait", "wait", "wait", JobState.RUNNING, JobState.PAUSED, JobState.STOPPED)), max_size=40
+    ),
+    st.lists(st.sampled_from(ENDS), min_size=len(LAMPS), max_size=len(LAMPS)),
+    st.sampled_from((0.0, 0.25, 1.0)),
+)
+def test_whatever_devices_answer_and_people_do_a_stage_waits_for_the_one_before_and_a_stop_is_a_stop(
+    deeds: list[str], ends: list[tuple[AckStatus, float]], failure_ratio: float
+) -> None:
+    lamps = street()
+    lamps.draft(plan=msgspec.structs.replace(PLAN, failure_ratio=failure_ratio, wait_s=60.0))
+    stage, end = lamps.stage_of(), dict(zip(LAMPS, ends, strict=True))
+    lamps.answer = end.__getitem__
+    for deed in deeds:
+        before, told = lamps.job, set(lamps.told)
+        if deed == "wait":
+            lamps.run(7)
+        elif JobState(deed) in MOVES[before.state]:
+            lamps.set(JobState(deed))
+        fresh = {device for _, device in set(lamps.told) - told}
+        after = lamps.job
+        if before.state in (JobState.DRAFTED, JobState.STOPPED, JobState.DONE):
+            assert not fresh
+        if before.state is JobState.PAUSED:
+            assert after.stage == before.stage
+        assert all(stage[device] <= after.stage for device in fresh)
+        for counts in after.counts[: max(after.stage, 0)]:
+            assert counts["waiting"] + counts["ordered"] + counts["spared"] == 0
+            assert counts["failed"] <= failure_ratio * (counts["failed"] + counts["done"])
+        assert sum(sum(counts.values()) for counts in after.counts) == len(LAMPS)
+    done = {one.device for one in lamps.town.hub.jobs.results("j1", step="done")}
+    assert done <= {device for device in LAMPS if end[device] == (AckStatus.DONE, 2.0)}
+    lamps.town.hub.close()
 
 
 def test_a_person_cannot_call_a_job_done_nor_begin_one_that_is_over(lamps: Street) -> None:
