@@ -1,11 +1,12 @@
-"""Orders to devices: sent once, once more before they expire, and followed until the device says how it went."""
+"""Orders to devices: sent, sent again while nobody answers, and followed until the device says how it went."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, insert, select
 
 from datahub.contract.codes import AckStatus
 from datahub.contract.errors import IllegalMove, UsageError
@@ -14,7 +15,12 @@ from datahub.devices.registry import Registry
 from datahub.devices.shadow import Shadows
 from datahub.events import CommandMoved
 from datahub.store.session import Store
-from datahub.store.tables import CommandRow
+from datahub.store.tables import AuditRow, BatchItemRow, BatchRow, CommandRow
+
+CHUNK: Final = 5_000
+"""Rows named in one question to the database."""
+
+_NEVER: Final = 2**62
 
 #: What may follow what. A device that acted although we gave it up is believed: the truth is out there.
 MOVES: Mapping[AckStatus, tuple[AckStatus, ...]] = {
@@ -28,6 +34,21 @@ MOVES: Mapping[AckStatus, tuple[AckStatus, ...]] = {
 
 class CommandRefused(UsageError):
     """An order that cannot be given: unknown device, or a command its kind does not take."""
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """How often an order is sent again to a device that does not answer, and how long apart [ms]."""
+
+    retries: int
+    gap: int
+
+
+class _Unanswered(NamedTuple):
+    """When an order without an answer is to be looked at: sent again, or given up [ms]."""
+
+    due: int
+    expires: int
+    policy: Policy
 
 
 class CommandStatus(msgspec.Struct, frozen=True):
@@ -71,9 +92,40 @@ class Commands:
         self, store: Store, *, registry: Registry, shadows: Shadows, send: Callable[[Command | Desired], None]
     ) -> None:
         self._store, self._registry, self._shadows, self._send = store, registry, shadows, send
+        self._open: dict[str, _Unanswered] = {}
+        self._next = _NEVER
         with store.session() as session:
-            open_ = select(CommandRow.id).where(CommandRow.status == AckStatus.SENT)
-            self._sent = set(session.exec(open_).all())
+            self._take_up(session)
+
+    def _take_up(self, session: Session) -> None:
+        """Orders that a former process left unanswered; when each is due follows from its row and its batch's."""
+        unanswered = (
+            select(CommandRow, BatchRow)
+            .outerjoin(BatchItemRow, col(BatchItemRow.command) == col(CommandRow.id))
+            .outerjoin(BatchRow, col(BatchRow.id) == col(BatchItemRow.batch))
+            .where(CommandRow.status == AckStatus.SENT)
+        )
+        for row, batch in session.exec(unanswered):
+            self._wait(row, row.tries, Policy(batch.retries, batch.gap) if batch else _once(row))
+
+    def _wait(self, order: CommandRow | Command, tries: int, policy: Policy, *, earliest: int = 0) -> None:
+        """Look at an order again when its next try is due, or when it expires."""
+        again = max(order.issued + tries * policy.gap, earliest) if tries <= policy.retries else order.expires
+        self._open[order.id] = _Unanswered(min(again, order.expires), order.expires, policy)
+        self._next = min(self._next, self._open[order.id].due)
+
+    def refusal(self, device: int, name: str | None) -> str:
+        """Why a device cannot be given such an order (None: be told of any setting); empty if it can."""
+        row = self._registry.row(device)
+        if row < 0:
+            return f"no device {device} was ever born; see the registry for the devices there are"
+        kind = self._registry.kinds.kinds[self._registry.kind[row]]
+        if name is None and not kind.commands:
+            return f"device {device} is a {kind.name} and has no command link"
+        if name is not None and name not in kind.commands:
+            taken = ", ".join(kind.commands) or "none"
+            return f"device {device} is a {kind.name} and does not take '{name}'; it takes: {taken}"
+        return ""
 
     def order(
         self,
@@ -84,6 +136,7 @@ class Commands:
         t: int,
         expires: int,
         id: str,  # noqa: A002
+        by: str = "",
     ) -> CommandStatus:
         """Tell a device to act. The same id again changes nothing and returns what is known of it.
 
@@ -94,17 +147,14 @@ class Commands:
             t: city time [ms].
             expires: when the order becomes worthless if it has not begun [ms].
             id: made from content by the one who orders.
+            by: who is to stand for it in the audit trail; empty where the one who orders keeps books of its own.
 
         Raises:
             CommandRefused: if the device is unknown or does not take such a command.
         """
-        row = self._registry.row(device)
-        if row < 0:
-            raise CommandRefused(f"no device {device} was ever born; see the registry for the devices there are")
-        kind = self._registry.kinds.kinds[self._registry.kind[row]]
-        if name not in kind.commands:
-            taken = ", ".join(kind.commands) or "none"
-            raise CommandRefused(f"device {device} is a {kind.name} and does not take '{name}'; it takes: {taken}")
+        refused = self.refusal(device, name)
+        if refused:
+            raise CommandRefused(refused)
         with self._store.session() as session:
             known = session.get(CommandRow, id)
             if known is not None:
@@ -112,7 +162,7 @@ class Commands:
             order = CommandRow(
                 id=id,
                 device=device,
-                node=int(self._registry.node[row]),
+                node=int(self._registry.node[self._registry.row(device)]),
                 name=name,
                 arguments=msgspec.json.encode(dict(arguments)),
                 issued=t,
@@ -121,11 +171,57 @@ class Commands:
                 updated=t,
             )
             session.add(order)
-        self._sent.add(id)
-        self._send(_message(order))
+            if by:
+                detail = f"{id}: {msgspec.json.encode(dict(arguments)).decode()}"
+                session.add(AuditRow(t=t, who=by, action=f"command {name}", subject=str(device), detail=detail))
+        with self._store.lock:
+            self.dispatch([_message(order)], _once(order))
         return _status(order)
 
-    def desire(self, device: int, state: Mapping[str, float], t: int) -> int:
+    def enter(
+        self,
+        session: Session,
+        ids: Mapping[int, str],
+        name: str,
+        *,
+        arguments: Mapping[str, float],
+        t: int,
+        expires: int,
+    ) -> list[Command]:
+        """Write down one order to many devices (code -> id of its order), all of which can take it.
+
+        It belongs to a transaction of the caller's, who dispatches what is returned.
+        """
+        if not ids:
+            return []
+        registry = self._registry
+        node = {device: int(registry.node[registry.row(device)]) for device in ids}
+        told = {"name": name, "issued": t, "expires": expires}
+        common = told | {"status": AckStatus.SENT.value, "updated": t, "detail": "", "tries": 1}
+        body = msgspec.json.encode(dict(arguments))
+        session.execute(
+            insert(CommandRow),
+            [common | {"id": id_, "device": to, "node": node[to], "arguments": body} for to, id_ in ids.items()],
+        )
+        return [
+            Command(id=id_, node=node[to], device=to, name=name, issued=t, expires=expires, arguments=dict(arguments))
+            for to, id_ in ids.items()
+        ]
+
+    def dispatch(self, orders: Iterable[Command], policy: Policy) -> None:
+        """Hand orders to the wire that are written down, and look after them from now on."""
+        for order in orders:
+            self._wait(order, 1, policy)
+            self._send(order)
+
+    def hush(self, ids: Iterable[str]) -> None:
+        """Send these orders to nobody again; who has heard one may still obey."""
+        for id_ in ids:
+            known = self._open.get(id_)
+            if known is not None:
+                self._open[id_] = known._replace(due=known.expires, policy=Policy(0, known.policy.gap))
+
+    def desire(self, device: int, state: Mapping[str, float], t: int, *, by: str = "") -> int:
         """Say what a device's settings should be; returns the version of the wish.
 
         Raises:
@@ -134,16 +230,18 @@ class Commands:
         row = self._registry.row(device)
         if row < 0:
             raise CommandRefused(f"no device {device} was ever born; see the registry for the devices there are")
-        version = self._shadows.desire(device, state, t=t)
-        self._send(
-            Desired(
-                node=int(self._registry.node[row]),
-                device=device,
-                version=version,
-                state=self._shadows.get(device).desired,
-            )
-        )
-        return version
+        with self._store.session() as session:
+            self._shadows.wish(session, [device], state, t=t)
+            if by:
+                detail = msgspec.json.encode(dict(state)).decode()
+                session.add(AuditRow(t=t, who=by, action="desire", subject=str(device), detail=detail))
+        self.remind(device)
+        return self._shadows.get(device).version
+
+    def remind(self, device: int) -> None:
+        """Tell a device (again) what is wanted of it."""
+        node, shadow = int(self._registry.node[self._registry.row(device)]), self._shadows.get(device)
+        self._send(Desired(node=node, device=device, version=shadow.version, state=shadow.desired))
 
     def status(self, id: str) -> CommandStatus | None:  # noqa: A002
         """How far an order has come; None if it was never given."""
@@ -165,32 +263,47 @@ class Commands:
     def heard(self, session: Session, acks: Sequence[Ack], *, t: int) -> list[CommandMoved]:
         """Take in what devices say of orders; what cannot follow (a second 'accepted') changes nothing."""
         moved: list[CommandMoved] = []
+        rows = {row.id: row for row in rows_of(session, sorted({ack.command for ack in acks}))}
         for ack in acks:
-            row = session.get(CommandRow, ack.command)
+            row = rows.get(ack.command)
             if row is None or row.device != ack.device or ack.status not in MOVES[AckStatus(row.status)]:
                 continue
             move(row, ack.status, t=ack.t, detail=ack.detail)
-            session.add(row)
-            self._sent.discard(row.id)
+            self._open.pop(row.id, None)
             moved.append(CommandMoved(t, row.id, row.device, ack.status, ack.detail))
         return moved
 
     def follow_up(self, session: Session, *, t: int) -> list[CommandMoved]:
-        """Give up orders whose time is over; send those half-way there once more. Nothing while none is unanswered."""
-        if not self._sent:
+        """Give up orders whose time is over; send again those whose next try is due. Nothing while none is."""
+        if t < self._next:
             return []
+        due = {id_: self._open.pop(id_) for id_ in [id_ for id_, it in self._open.items() if it.due <= t]}
+        self._next = min((it.due for it in self._open.values()), default=_NEVER)
         moved: list[CommandMoved] = []
-        rows = session.exec(select(CommandRow).where(CommandRow.status == AckStatus.SENT).order_by(CommandRow.id)).all()
-        for row in rows:
+        for row in rows_of(session, sorted(due)):
             if t >= row.expires:
                 move(row, AckStatus.EXPIRED, t=t, detail="no answer in time")
-                self._sent.discard(row.id)
                 moved.append(CommandMoved(t, row.id, row.device, AckStatus.EXPIRED, row.detail))
-            elif row.tries == 1 and 2 * t >= row.issued + row.expires:
-                row.tries = 2
-                self._send(_message(row))
-            session.add(row)
+                continue
+            policy = due[row.id].policy
+            row.tries += 1
+            self._wait(row, row.tries, policy, earliest=t + policy.gap)
+            self._send(_message(row))
         return moved
+
+
+def rows_of(session: Session, ids: Sequence[str]) -> list[CommandRow]:
+    """The orders of these ids, by id."""
+    found: list[CommandRow] = []
+    for start in range(0, len(ids), CHUNK):
+        part = ids[start : start + CHUNK]
+        found += session.exec(select(CommandRow).where(col(CommandRow.id).in_(part)).order_by(CommandRow.id))
+    return found
+
+
+def _once(row: CommandRow) -> Policy:
+    """A single order is sent once more, when half of its time is over."""
+    return Policy(1, (row.expires - row.issued + 1) // 2)
 
 
 def _message(row: CommandRow) -> Command:

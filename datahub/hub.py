@@ -22,9 +22,12 @@ from datahub.contract.messages import Ack, Alarm, BirthBatch, Death, Desired, Ma
 from datahub.contract.topics import Topics
 from datahub.devices import guard as limits
 from datahub.devices.alarms import Alarms, keep_alarms
+from datahub.devices.batches import Batches
 from datahub.devices.guard import Guard
 from datahub.devices.health import Listening
+from datahub.devices.jobs import Jobs
 from datahub.devices.lifecycle import Lifecycle
+from datahub.devices.progress import JobProgress
 from datahub.devices.register import save_births, save_deaths
 from datahub.devices.registry import Registry
 from datahub.devices.shadow import Shadows
@@ -112,6 +115,9 @@ class Hub:
         self.shadows = Shadows(self.store)
         self.lifecycle = Lifecycle(self.store, registry=self.registry)
         self.commands = Commands(self.store, registry=self.registry, shadows=self.shadows, send=bus.send)
+        self.batches = Batches(self.store, registry=self.registry, commands=self.commands)
+        self.jobs = Jobs(self.store, batches=self.batches)
+        self._progress = JobProgress(self.jobs, shadows=self.shadows, commands=self.commands, batches=self.batches)
         self.guard = Guard(self.registry.nodes, limits.load())
         self._door = Door(self.registry, self.guard, self.shadows, strict=strict)
         self._asked: set[int] = set()
@@ -230,6 +236,7 @@ class Hub:
                 events += self.shadows.heard(session, [n for n in notes if isinstance(n, Reported)], t=t)
                 events += self.commands.heard(session, [n for n in notes if isinstance(n, Ack)], t=t)
                 events += self.commands.follow_up(session, t=t)
+                self._progress.follow(session, events, t=t)
                 self._tick += 1
                 self._seen = self._journal.last
                 self._journal.tick(connection, self._tick, t=t, digest=self.memory.digest)

@@ -29,6 +29,9 @@ _NOBODY = np.zeros(0, np.intp)
 AFTER_MS = 400 * DAY_MS
 
 
+_SHARES = frozenset(("dropout", "late", "duplicate", "neglect", "update_fail", "update_revert"))
+
+
 def _rate(default: float, *, unit: str, source: str) -> float:
     value: float = field(default=default, metadata={"unit": unit, "source": source})
     return value
@@ -48,6 +51,8 @@ class Faults:
             while. What the node says meanwhile waits behind it.
         duplicate: share of packs that arrive twice.
         neglect: share of batteries that nobody replaces in time; they may be at any age.
+        update_fail: share of firmware updates that the device gives up and says so.
+        update_revert: share of the others after which it runs the old version again and knows nothing of it.
     """
 
     noise: float = _rate(1.0, unit="1", source="as declared by the kind")
@@ -63,6 +68,8 @@ class Faults:
     late_max_s: float = _rate(21_600.0, unit="s", source="unverified")
     duplicate: float = _rate(0.002, unit="1", source="unverified (a confirmation lost on the way)")
     neglect: float = _rate(0.02, unit="1", source="unverified")
+    update_fail: float = _rate(0.01, unit="1", source="unverified")
+    update_revert: float = _rate(0.005, unit="1", source="unverified")
 
     @classmethod
     def declared(cls, table: Mapping[str, float]) -> Self:
@@ -76,14 +83,25 @@ class Faults:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
                 raise UsageError(f"fault rate '{name}' is unknown; {'did you mean ' + near[0] if near else known}")
-            top = 1.0 if name in ("dropout", "late", "duplicate", "neglect") else np.inf
+            top = 1.0 if name in _SHARES else np.inf
             if not 0 <= value <= top:
                 raise UsageError(f"fault rate {name} = {value} does not lie between 0 and {top:g}")
         return cls(**table)
 
 
 #: Devices as their makers promise them.
-NO_FAULTS = Faults(noise=0, stuck_year=0, drift_year=0, silent_year=0, dropout=0, late=0, duplicate=0, neglect=0)
+NO_FAULTS = Faults(
+    noise=0,
+    stuck_year=0,
+    drift_year=0,
+    silent_year=0,
+    dropout=0,
+    late=0,
+    duplicate=0,
+    neglect=0,
+    update_fail=0,
+    update_revert=0,
+)
 
 
 @dataclass(slots=True, eq=False)

@@ -79,7 +79,7 @@ class Field:
             own = faults if isinstance(faults, Faults) else (faults or {}).get(name, (faults or {}).get("", Faults()))
             start = max(self._start, self._on.get(name, self._start))
             self.fleets[name] = Fleet(kinds[name], sites[name], seeds=seeds, faults=own, start=start, resend_s=resend_s)
-        self._orders = Orders(env, world, self.fleets, self._send)
+        self._orders = Orders(env, world, self.fleets, self._send, seeds)
 
     def begin(self) -> None:
         """Switch the devices on: their births, now or at the time their kind begins."""

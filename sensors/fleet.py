@@ -295,3 +295,11 @@ class Fleet:
         of = self.nodes.of[rows]
         there = self.hardware.awake(rows, t) & self.nodes.powered[of] & self.outbox.linked(of, t)
         return bool(there[0])
+
+    def speaks(self, row: int, t: int) -> bool:
+        """Whether a device can say anything at ``t``: awake, and its node has power."""
+        return bool(self._able(np.array([row]), t)[0])
+
+    def epoch(self, row: int) -> int:
+        """When the node of a device was switched on [ms]."""
+        return int(self.nodes.epoch[self.nodes.of[row]])

@@ -31,6 +31,7 @@ class Hardware:
         self._scattered, self._noisy = np.flatnonzero(self._scatter), np.flatnonzero(self._noise)
         self._grain(kind)
         self._lay_spells(kind, codes, seeds=seeds, faults=faults)
+        self._away: Ints | None = None
         self._full: NDArray[np.float32] | None = None
         if kind.battery_years:
             age = trait.uniform(codes, trait.salt(seeds, "field", kind.name, "battery"))
@@ -76,13 +77,21 @@ class Hardware:
         self.drift.value = np.where(draw < 0.5, -1, 1) * (0.5 + np.abs(2 * draw - 1)) * speed[self.drift.property]
 
     def awake(self, rows: Ints, t: int) -> NDArray[np.bool_]:
-        """Which devices can speak at ``t`` [ms]: neither broken nor out of battery."""
+        """Which devices can speak at ``t`` [ms]: neither broken, nor out of battery, nor busy with themselves."""
         places, spell = self.silence.among(rows, t)
         talking = np.ones(len(rows), np.bool_)
         talking[places[(self.silence.since[spell] <= t) & (t < self.silence.until[spell])]] = False
         if self._full is not None:
             talking &= self._charge(rows, t) > 0
+        if self._away is not None:
+            talking &= self._away[rows] <= t
         return talking
+
+    def leave(self, row: int, *, until: int) -> None:
+        """A device is busy with itself until then [ms]: it neither measures, nor speaks, nor hears."""
+        if self._away is None:
+            self._away = np.zeros(self._n, np.int64)
+        self._away[row] = until
 
     def _charge(self, rows: Ints, t: int) -> Floats:
         full = np.zeros(len(rows)) if self._full is None else self._full[rows].astype(np.float64)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, Self
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from datahub.contract.firmware import UPDATE_FIRMWARE
 from datahub.contract.messages import KindDescriptor
 from datahub.contract.observations import Floats, Ints
 
@@ -164,12 +166,22 @@ class Kind:
 
 
 def load_kinds() -> dict[str, Kind]:
-    """Every kind there is, by name: the files of ``sensors/kinds/`` and what each calls ``KIND``."""
+    """Every kind there is, by name: the files of ``sensors/kinds/`` and what each calls ``KIND``.
+
+    A kind that takes commands takes one more, the update of its firmware.
+    """
     package = importlib.import_module("sensors.kinds")
     found: dict[str, Kind] = {}
     for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda it: it.name):
         kind = importlib.import_module(f"sensors.kinds.{module.name}").KIND
         if not isinstance(kind, Kind) or kind.name != module.name:
             raise TypeError(f"sensors/kinds/{module.name}.py: KIND must be a Kind named '{module.name}'")
-        found[kind.name] = kind
+        found[kind.name] = _updatable(kind)
     return found
+
+
+def _updatable(kind: Kind) -> Kind:
+    if not kind.descriptor.commands:
+        return kind
+    commands = (*kind.descriptor.commands, UPDATE_FIRMWARE)
+    return replace(kind, descriptor=msgspec.structs.replace(kind.descriptor, commands=commands))

@@ -12,8 +12,11 @@ import numpy as np
 import simpy
 
 from datahub.contract.codes import AckStatus
+from datahub.contract.firmware import FIRMWARE, UPDATE_FIRMWARE
 from datahub.contract.messages import Ack, Command, Desired, Reported, Up
 from sensors.actuator import Refused, load_actuators
+from sensors.chance import Seeds
+from sensors.firmware import Firmware
 from sensors.fleet import Fleet
 from sensors.world.world import World
 
@@ -24,9 +27,15 @@ class Orders:
     """Commands and desired settings under way, one process each in ``env`` [ms of city time]."""
 
     def __init__(
-        self, env: simpy.Environment, world: World, fleets: Mapping[str, Fleet], send: Callable[[Up], None]
+        self,
+        env: simpy.Environment,
+        world: World,
+        fleets: Mapping[str, Fleet],
+        send: Callable[[Up], None],
+        seeds: Seeds,
     ) -> None:
         self._env, self._world, self._fleets, self._send = env, world, fleets, send
+        self._firmware = Firmware(seeds)
         self._actuators = load_actuators()
         self._last: dict[str, Ack] = {}
         self._latest: dict[int, str] = {}
@@ -60,16 +69,22 @@ class Orders:
             self._ack(order, AckStatus.EXPIRED, "came too late")
             return
         try:
-            motion, pause = self._start(fleet, row, order.name, order.arguments)
+            motion, pause = self._begin(order, fleet, row)
         except Refused as error:
             self._ack(order, AckStatus.REJECTED, str(error))
             return
         self._latest[order.device] = order.id
         self._ack(order, AckStatus.ACCEPTED)
-        if not (yield from self._move(motion, pause, order.device, order.id)):
-            self._ack(order, AckStatus.REJECTED, f"ended by the newer order {self._latest[order.device]}")
-            return
-        self._ack(order, AckStatus.DONE)
+        try:
+            if not (yield from self._move(motion, pause, order.device, order.id)):
+                self._ack(order, AckStatus.REJECTED, f"ended by the newer order {self._latest[order.device]}")
+                return
+        except Refused as error:
+            if not fleet.speaks(row, int(self._env.now)):
+                return
+            self._ack(order, AckStatus.REJECTED, str(error))
+        else:
+            self._ack(order, AckStatus.DONE)
         self.report(fleet, row)
 
     def _settle(self, order: Desired, fleet: Fleet, row: int) -> Generator[simpy.Event, Any, None]:
@@ -87,6 +102,18 @@ class Orders:
             if not (yield from self._move(motion, pause, order.device, mark)):
                 return
         self.report(fleet, row)
+
+    def _begin(self, order: Command, fleet: Fleet, row: int) -> Motion:
+        """Begin a command, or the update of the device itself, which is the same for every kind with a command link.
+
+        Raises:
+            Refused: if the device cannot or will not do it.
+        """
+        if order.name != UPDATE_FIRMWARE or fleet.kind.name not in self._actuators:
+            return self._start(fleet, row, order.name, order.arguments)
+        t = int(self._env.now)
+        motion = self._firmware.update(fleet, row, order=order.id, arguments=order.arguments, t=t)
+        return motion, next(motion, None)
 
     def _start(self, fleet: Fleet, row: int, name: str, arguments: Mapping[str, float]) -> Motion:
         """Begin a command: the motion, and how long to wait before it goes on.
@@ -130,13 +157,13 @@ class Orders:
         self._send(ack)
 
     def report(self, fleet: Fleet, row: int) -> None:
-        """A device says what its settings are."""
+        """A device says what its settings are, and which firmware it runs."""
         actuator = self._actuators.get(fleet.kind.name)
         if actuator is None:
             return
-        node = int(fleet.nodes.code[fleet.nodes.of[row]])
-        state = actuator.state(self._world, fleet.sites, row)
-        self._send(Reported(node=node, device=int(fleet.sites.device[row]), t=int(self._env.now), state=state))
+        node, device = int(fleet.nodes.code[fleet.nodes.of[row]]), int(fleet.sites.device[row])
+        state = actuator.state(self._world, fleet.sites, row) | {FIRMWARE: self._firmware.of(device)}
+        self._send(Reported(node=node, device=device, t=int(self._env.now), state=state))
 
 
 def _in_order(order: Command | Desired) -> tuple[int, int, int, str]:

@@ -7,8 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 
 from datahub.api import assets as register
+from datahub.api import batches, devices, health, jobs, ledger, metrics, observations, problems, protection
 from datahub.api import commands as orders
-from datahub.api import devices, health, ledger, metrics, observations, problems, protection
 from datahub.devices.assets import Assets
 from datahub.hub import Hub
 
@@ -29,10 +29,13 @@ def attach(api: FastAPI, hub: Hub, *, assets: Assets | None = None, token: str =
     """Add the API's routes below ``prefix``, and its way of telling problems, to an application."""
     queries = hub.queries
     problems.install(api, prefix=prefix)
+    owned = None if assets is None else assets.owned
     routers = [
         devices.router(queries, assets),
         observations.router(queries),
         orders.router(queries, hub.commands, token=token),
+        batches.router(hub, owned=owned, token=token),
+        jobs.router(hub, owned=owned, token=token),
         ledger.router(queries),
         health.router(queries),
         protection.router(queries, release=hub.release, token=token),

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field
 
 from datahub.api.problems import Problem
 from datahub.api.seat import Seat
-from datahub.api.words import CodePath, born
+from datahub.api.words import CodePath, Name, Numbers, born, city_now
 from datahub.commands import CommandRefused, Commands, CommandStatus
 from datahub.contract.clock import SECOND_MS, to_utc
 from datahub.queries import Queries
@@ -20,22 +20,27 @@ LONGEST_S = 86_400.0
 
 
 class Order(BaseModel):
-    """What a device is to do, and for how long that is worth doing [s of city time]. The same id orders once."""
+    """What a device is to do, and for how long that is worth doing [s of city time]. The same id orders once.
+
+    ``by`` stands in the audit trail.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
-    arguments: dict[str, FiniteFloat] = {}
+    arguments: Numbers = {}
     valid_s: Annotated[float, Field(gt=0, le=LONGEST_S)]
     id: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")] = None
+    by: Name = "seat"
 
 
 class Wish(BaseModel):
-    """Settings that a device should have."""
+    """Settings that a device should have. ``by`` stands in the audit trail."""
 
     model_config = ConfigDict(extra="forbid")
 
-    state: Annotated[dict[str, FiniteFloat], Field(min_length=1)]
+    state: Annotated[Numbers, Field(min_length=1)]
+    by: Name = "seat"
 
 
 class Wished(BaseModel):
@@ -65,7 +70,7 @@ def router(queries: Queries, commands: Commands, *, token: str) -> APIRouter:
 
     @routes.post("/devices/{code}/commands", status_code=202, dependencies=[allowed])
     def order(code: CodePath, body: Order, response: Response) -> CommandView:
-        device, now = born(queries, code), _now(queries)
+        device, now = born(queries, code), city_now(queries)
         try:
             status = commands.order(
                 device,
@@ -74,6 +79,7 @@ def router(queries: Queries, commands: Commands, *, token: str) -> APIRouter:
                 t=now,
                 expires=now + round(body.valid_s * SECOND_MS),
                 id=body.id or _id(device, body, t=now),
+                by=body.by,
             )
         except CommandRefused as error:
             raise Problem(422, str(error)) from error
@@ -95,17 +101,9 @@ def router(queries: Queries, commands: Commands, *, token: str) -> APIRouter:
 
     @routes.put("/devices/{code}/desired", status_code=202, dependencies=[allowed])
     def desire(code: CodePath, body: Wish) -> Wished:
-        return Wished(version=commands.desire(born(queries, code), body.state, _now(queries)))
+        return Wished(version=commands.desire(born(queries, code), body.state, city_now(queries), by=body.by))
 
     return routes
-
-
-def _now(queries: Queries) -> int:
-    """City time by which an order is dated [ms]."""
-    now = queries.health().now
-    if now is None:
-        raise Problem(503, "the hub does not know the city's time yet; ask again when a device has spoken")
-    return now
 
 
 def _id(device: int, body: Order, *, t: int) -> str:

@@ -10,13 +10,17 @@ from datetime import datetime
 from typing import Annotated, TypeAlias
 
 from fastapi import Path
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, FiniteFloat, StringConstraints
 
 from datahub.api.problems import Problem
 from datahub.contract.clock import from_datetime
 from datahub.queries import Queries
 
 CodeText: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}$")]
+Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=64, strip_whitespace=True)]
+Numbers: TypeAlias = dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")], FiniteFloat]
+"""Arguments or settings by name, unit in the name."""
+
 CodePath: TypeAlias = Annotated[str, Path(pattern=r"^[0-9]{1,18}$", description="unified code")]
 
 
@@ -32,6 +36,18 @@ Moment: TypeAlias = Annotated[datetime, AfterValidator(_within_reach)]
 def milliseconds(moment: datetime) -> int:
     """Epoch milliseconds of a time in a request."""
     return from_datetime(moment)
+
+
+def city_now(queries: Queries) -> int:
+    """City time by which an order is dated [ms].
+
+    Raises:
+        Problem: 503, if the hub does not know it.
+    """
+    now = queries.health().now
+    if now is None:
+        raise Problem(503, "the hub does not know the city's time yet; ask again when a device has spoken")
+    return now
 
 
 def observed(queries: Queries, name: str) -> str:

@@ -203,6 +203,20 @@ class Assets:
         names = ("", *self.owners.names)
         return {name: count for name, count in zip(names, counts.tolist(), strict=True) if count}
 
+    def owned(self, owner: str) -> Ints:
+        """Codes of all devices and objects of a department, surveyed or entered.
+
+        Raises:
+            UsageError: if the city has no such department.
+        """
+        if owner not in self._city.departments:
+            known = ", ".join(sorted(self._city.departments))
+            raise UsageError(f"no department '{owner:.40}'; give one of {known}")
+        surveyed = [table.code for table in self._city.objects.values() if table.owner == owner]
+        with self._store.session() as session:
+            entered = session.exec(select(AssetRow.code).where(AssetRow.owner == owner)).all()
+        return np.unique(np.concatenate([np.array(entered, np.int64), *surveyed]))
+
     def count(self) -> Mapping[tuple[str, str, str], int]:
         """How many things there are by sort, owner and stage."""
         counted: dict[tuple[str, str, str], int] = {}

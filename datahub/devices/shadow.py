@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import msgspec
+from sqlalchemy import text
 from sqlmodel import Session, select
 
 from datahub.contract.messages import Reported
 from datahub.events import StateReported
 from datahub.store.session import Store
 from datahub.store.tables import ShadowRow
+
+_UPSERT: Final = text(
+    "INSERT INTO hub_shadow (device, desired, version, desired_t, reported, reported_t) "
+    "VALUES (:device, :desired, :version, :desired_t, :reported, :reported_t) ON CONFLICT (device) DO UPDATE SET "
+    "desired = excluded.desired, version = excluded.version, desired_t = excluded.desired_t, "
+    "reported = excluded.reported, reported_t = excluded.reported_t"
+)
 
 
 class Shadow(msgspec.Struct, frozen=True):
@@ -47,24 +56,36 @@ class Shadows:
 
     def desire(self, device: int, state: Mapping[str, float], *, t: int) -> int:
         """Want settings in addition to those wanted before; returns the new version."""
-        old = self.get(device)
-        new = msgspec.structs.replace(old, desired=old.desired | dict(state), version=old.version + 1, desired_t=t)
         with self._store.session() as session:
-            session.merge(_row(new))
-        self._known[device] = new
-        return new.version
+            self.wish(session, [device], state, t=t)
+        return self.get(device).version
+
+    def wish(self, session: Session, devices: Sequence[int], state: Mapping[str, float], *, t: int) -> None:
+        """Want settings of many devices, in addition to those wanted before, in a transaction of the caller's."""
+        new: dict[int, Shadow] = {}
+        for device in devices:
+            old = self.get(device)
+            wanted = old.desired | dict(state)
+            new[device] = msgspec.structs.replace(old, desired=wanted, version=old.version + 1, desired_t=t)
+        self._keep(session, new)
+
+    def _keep(self, session: Session, new: Mapping[int, Shadow]) -> None:
+        if new:
+            session.connection().execute(_UPSERT, [_row(shadow) for shadow in new.values()])
+            self._known.update(new)
 
     def heard(self, session: Session, reports: Sequence[Reported], *, t: int) -> list[StateReported]:
         """Take in reports, given in their order; one older than what is known says nothing new."""
         said: list[StateReported] = []
+        new: dict[int, Shadow] = {}
         for report in reports:
-            old = self.get(report.device)
+            old = new.get(report.device) or self.get(report.device)
             if report.t < old.reported_t:
                 continue
-            new = msgspec.structs.replace(old, reported=old.reported | report.state, reported_t=report.t)
-            session.merge(_row(new))
-            self._known[report.device] = new
+            told = old.reported | report.state
+            new[report.device] = msgspec.structs.replace(old, reported=told, reported_t=report.t)
             said.append(StateReported(t, report.device, report.state))
+        self._keep(session, new)
         return said
 
 
@@ -73,13 +94,13 @@ def _shadow(row: ShadowRow) -> Shadow:
     return Shadow(row.device, read(row.desired), row.version, row.desired_t, read(row.reported), row.reported_t)
 
 
-def _row(shadow: Shadow) -> ShadowRow:
+def _row(shadow: Shadow) -> dict[str, int | bytes]:
     write = msgspec.json.encode
-    return ShadowRow(
-        device=shadow.device,
-        desired=write(shadow.desired),
-        version=shadow.version,
-        desired_t=shadow.desired_t,
-        reported=write(shadow.reported),
-        reported_t=shadow.reported_t,
-    )
+    return {
+        "device": shadow.device,
+        "desired": write(shadow.desired),
+        "version": shadow.version,
+        "desired_t": shadow.desired_t,
+        "reported": write(shadow.reported),
+        "reported_t": shadow.reported_t,
+    }

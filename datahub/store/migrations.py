@@ -60,6 +60,10 @@ def _with_protection(connection: Connection) -> None:
 
 _NEW_IN_3: Final = (
     "hub_arrival",  # messages that are acknowledged before they are taken in
+    "hub_batch",  # orders to many devices
+    "hub_batch_item",
+    "hub_job",  # firmware and settings rolled out in stages
+    "hub_job_device",
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, LargeBinary
+from sqlalchemy import BigInteger, Column, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
 
@@ -141,6 +141,66 @@ class CommandRow(SQLModel, table=True):
     updated: int = Field(sa_column=_big())
     detail: str = ""
     tries: int = 1
+
+
+class BatchRow(SQLModel, table=True):
+    """One order to many devices, and how often it is sent again to who does not answer, how long apart [ms]."""
+
+    __tablename__ = "hub_batch"
+    id: str = Field(primary_key=True)
+    name: str
+    arguments: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    issued: int = Field(sa_column=_big())
+    expires: int = Field(sa_column=_big())
+    retries: int
+    gap: int = Field(sa_column=_big())
+    by: str
+
+
+class BatchItemRow(SQLModel, table=True):
+    """One device of a batch: the order that it got, or (``refused``) why it got none."""
+
+    __tablename__ = "hub_batch_item"
+    batch: str = Field(primary_key=True)
+    device: int = Field(sa_column=_big(key=True))
+    command: str = Field(index=True)
+    refused: str = ""
+
+
+class JobRow(SQLModel, table=True):
+    """Firmware or settings that are rolled out in stages by a plan.
+
+    ``stage`` is -1 before the first; ``deadline``: when the next stage may begin, 0 while one is under way [ms].
+    """
+
+    __tablename__ = "hub_job"
+    id: str = Field(primary_key=True)
+    sort: str
+    target: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    plan: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    state: str = Field(index=True)
+    stage: int = -1
+    deadline: int = Field(default=0, sa_column=_big())
+    drafted: int = Field(sa_column=_big())
+    updated: int = Field(sa_column=_big())
+    by: str
+    detail: str = ""
+
+
+class JobDeviceRow(SQLModel, table=True):
+    """One device of a job: in which stage, how far, until when it has time, when it is told again (0: never) [ms]."""
+
+    __tablename__ = "hub_job_device"
+    __table_args__ = (Index("ix_hub_job_device_step", "job", "stage", "state"),)
+    job: str = Field(primary_key=True)
+    device: int = Field(sa_column=_big(key=True))
+    stage: int
+    state: str = Field(index=True)
+    begun: int = Field(default=0, sa_column=_big())
+    due: int = Field(default=0, sa_column=_big())
+    again: int = Field(default=0, sa_column=_big())
+    updated: int = Field(sa_column=_big())
+    detail: str = ""
 
 
 class ShadowRow(SQLModel, table=True):

@@ -47,7 +47,10 @@ def test_a_valve_moves_slowly_says_where_it_is_and_then_that_it_is_done() -> Non
     assert (accepted.status, done.status) == (AckStatus.ACCEPTED, AckStatus.DONE)
     assert done.t - accepted.t == 5 * MINUTE_MS
     assert said.value[said.device == device].tolist() == pytest.approx([0.8, 0.6, 0.4, 0.2, 0.0])
-    assert [it.state for it in made.reported(device)] == [{"position_ratio": 1.0}, {"position_ratio": 0.0}]
+    assert [it.state for it in made.reported(device)] == [
+        {"position_ratio": 1.0, "firmware": 1.0},
+        {"position_ratio": 0.0, "firmware": 1.0},
+    ]
 
 
 def test_a_valve_that_is_where_it_should_be_is_done_at_once() -> None:
@@ -141,7 +144,7 @@ def test_a_signal_gives_green_after_yellow_and_all_red_and_goes_back_by_itself()
     assert done.t - accepted.t == 5_000
     made.run(1)
     assert made.field.world.traffic.phase_state(junction)[0] == 2
-    assert made.reported(made.device(SIGNAL)[1])[-1].state == {"phase_state": 2.0, "preempted": 1.0}
+    assert made.reported(made.device(SIGNAL)[1])[-1].state == {"phase_state": 2.0, "preempted": 1.0, "firmware": 1.0}
     made.run(3)
     assert not made.field.world.traffic.preempted(junction)[0]
 
@@ -178,7 +181,7 @@ def test_what_is_desired_is_applied_and_reported_and_an_older_wish_is_left_alone
     made.run(1)
     made.order(Desired(node=node, device=device, version=1, state={"level_ratio": 0.9}))
     made.run(1)
-    assert [it.state for it in made.reported(device)] == [{"level_ratio": 0.3}]
+    assert [it.state for it in made.reported(device)] == [{"level_ratio": 0.3, "firmware": 1.0}]
 
 
 def test_an_impossible_wish_changes_nothing_and_the_device_reports_what_is() -> None:
@@ -186,7 +189,7 @@ def test_an_impossible_wish_changes_nothing_and_the_device_reports_what_is() -> 
     node, device = made.device(POLE)
     made.order(Desired(node=node, device=device, version=1, state={"level_ratio": 7.0}))
     made.run(1)
-    assert [it.state for it in made.reported(device)] == [{"level_ratio": 1.0}]
+    assert [it.state for it in made.reported(device)] == [{"level_ratio": 1.0, "firmware": 1.0}]
 
 
 def test_a_wish_for_a_valve_is_reported_when_the_valve_is_there() -> None:
@@ -196,7 +199,7 @@ def test_a_wish_for_a_valve_is_reported_when_the_valve_is_there() -> None:
     made.run(4)
     assert len(made.reported(device)) == 1
     made.run(3)
-    assert made.reported(device)[-1].state == {"position_ratio": 0.0}
+    assert made.reported(device)[-1].state == {"position_ratio": 0.0, "firmware": 1.0}
 
 
 def test_a_device_without_power_hears_nothing() -> None:
