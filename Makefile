@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: demo test check fmt clean
+.PHONY: demo test check fmt clean clients-node
 
 demo: $(VENV)/installed
 	$(BIN)/citybrain demo $(DEMO)
@@ -19,6 +19,14 @@ check: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 	$(BIN)/citybrain check
 	$(BIN)/pytest -q tests/house
+
+# Clients and validators of tests/standards that run on Node.js (needs nodejs and npm).
+clients-node: .clients/node/installed
+
+.clients/node/installed: tests/standards/package.json
+	mkdir -p $(@D) && cp $< $(@D)/
+	npm install --prefix $(@D) --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
+	touch $@
 
 fmt: $(VENV)/installed-dev
 	$(BIN)/ruff format .

@@ -76,6 +76,16 @@ def list_(
 
 
 @app.command()
+def describe(
+    what: Annotated[str, typer.Argument(help="wire, or a kind of device; 'citybrain list kinds' names them.")],
+) -> None:
+    """Print the wire as an AsyncAPI document, or a kind of device as a W3C WoT Thing Model."""
+    from scenarios.describe import describe as described
+
+    typer.echo(described(what))
+
+
+@app.command()
 def check() -> None:
     """Validate every declaration: cities, departments, plans, scenarios, kinds, thresholds."""
     from scenarios.check import check_all

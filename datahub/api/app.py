@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from datahub.api import assets as register
 from datahub.api import commands as orders
-from datahub.api import devices, health, ledger, metrics, observations, problems, protection
+from datahub.api import descriptions, devices, health, ledger, metrics, observations, problems, protection
 from datahub.devices.assets import Assets
 from datahub.hub import Hub
 
@@ -25,9 +25,21 @@ def app(hub: Hub, *, assets: Assets | None = None, token: str = "") -> FastAPI:
     return api
 
 
-def attach(api: FastAPI, hub: Hub, *, assets: Assets | None = None, token: str = "", prefix: str = "") -> None:
-    """Add the API's routes below ``prefix``, and its way of telling problems, to an application."""
+def attach(
+    api: FastAPI,
+    hub: Hub,
+    *,
+    assets: Assets | None = None,
+    token: str = "",
+    prefix: str = "",
+    broker: str = descriptions.BROKER,
+) -> None:
+    """Add the API's routes below ``prefix``, and its way of telling problems, to an application.
+
+    ``broker`` is the URL at which devices and listeners find the wire.
+    """
     queries = hub.queries
+    ground = descriptions.Ground(hub.topics, hub.thresholds, prefix, broker, assets is not None)
     problems.install(api, prefix=prefix)
     routers = [
         devices.router(queries),
@@ -37,6 +49,7 @@ def attach(api: FastAPI, hub: Hub, *, assets: Assets | None = None, token: str =
         health.router(queries),
         protection.router(queries, release=hub.release, token=token),
         metrics.router(queries),
+        descriptions.router(queries, ground),
     ]
     if assets is not None:
         routers.append(register.router(queries, assets, token=token))

@@ -76,7 +76,9 @@ def test_times_between_reports_are_whole_minutes_and_whole_samplings(name: str) 
 @pytest.mark.parametrize("name", KINDS)
 def test_commands_are_those_of_the_actuator(name: str) -> None:
     actuator = ACTUATORS.get(name)
-    assert set(KINDS[name].descriptor.commands) == (set(actuator.commands) if actuator else set())
+    descriptor = KINDS[name].descriptor
+    assert set(descriptor.commands) == (set(actuator.commands) if actuator else set())
+    assert descriptor.arguments == (actuator.arguments() if actuator else None)
 
 
 @pytest.mark.parametrize("name", KINDS)
