@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from datahub.api import assets as register
 from datahub.api import commands as orders
 from datahub.api import descriptions, devices, health, ledger, metrics, observations, problems, protection
+from datahub.api.bodies import Bounded
 from datahub.devices.assets import Assets
 from datahub.hub import Hub
 
@@ -41,6 +42,7 @@ def attach(
     queries = hub.queries
     ground = descriptions.Ground(hub.topics, hub.thresholds, prefix, broker, assets is not None)
     problems.install(api, prefix=prefix)
+    api.add_middleware(Bounded, prefix=prefix, longer={f"{prefix}/assets": register.LONGEST})
     routers = [
         devices.router(queries),
         observations.router(queries),
@@ -54,7 +56,7 @@ def attach(
     if assets is not None:
         routers.append(register.router(queries, assets, token=token))
     for router in routers:
-        api.include_router(router, prefix=prefix)
+        api.include_router(router, prefix=prefix, responses=problems.DECLARED)
 
 
 def _version() -> str:

@@ -7,16 +7,23 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, Strict
 
 from datahub.api.problems import Problem
 from datahub.api.seat import Seat
 from datahub.api.words import CodePath, born
 from datahub.commands import CommandRefused, Commands, CommandStatus
 from datahub.contract.clock import SECOND_MS, to_utc
+from datahub.ingest.admission import LONGEST_NAME, MOST_SETTINGS
 from datahub.queries import Queries
 
 LONGEST_S = 86_400.0
+
+Number = Annotated[FiniteFloat, Strict()]
+"""A number as JSON writes it: no text that looks like one, no truth value."""
+
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+Numbers = Annotated[dict[Name, Number], Field(max_length=MOST_SETTINGS)]
 
 
 class Order(BaseModel):
@@ -24,9 +31,9 @@ class Order(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(min_length=1, max_length=64)]
-    arguments: dict[str, FiniteFloat] = {}
-    valid_s: Annotated[float, Field(gt=0, le=LONGEST_S)]
+    name: Name
+    arguments: Numbers = {}
+    valid_s: Annotated[Number, Field(gt=0, le=LONGEST_S)]
     id: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")] = None
 
 
@@ -35,7 +42,7 @@ class Wish(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    state: Annotated[dict[str, FiniteFloat], Field(min_length=1)]
+    state: Annotated[Numbers, Field(min_length=1)]
 
 
 class Wished(BaseModel):
@@ -95,7 +102,10 @@ def router(queries: Queries, commands: Commands, *, token: str) -> APIRouter:
 
     @routes.put("/devices/{code}/desired", status_code=202, dependencies=[allowed])
     def desire(code: CodePath, body: Wish) -> Wished:
-        return Wished(version=commands.desire(born(queries, code), body.state, _now(queries)))
+        try:
+            return Wished(version=commands.desire(born(queries, code), body.state, _now(queries)))
+        except CommandRefused as error:
+            raise Problem(422, str(error)) from error
 
     return routes
 

@@ -20,6 +20,18 @@ BROKER = "mqtt://127.0.0.1:1883"
 """Where the wire is, unless somebody says otherwise."""
 
 
+class _Wire(JSONResponse):
+    media_type = "application/json"
+
+
+class _Model(JSONResponse):
+    media_type = thing.TM_TYPE
+
+
+class _Description(JSONResponse):
+    media_type = thing.TD_TYPE
+
+
 @dataclass(frozen=True, slots=True)
 class Ground:
     """What every description of a city's things stands on.
@@ -57,20 +69,20 @@ def router(queries: Queries, ground: Ground) -> APIRouter:
     """Routes that describe, and the one by which a described property is read."""
     routes = APIRouter(tags=["descriptions"])
 
-    @routes.get("/asyncapi.json", response_class=JSONResponse)
+    @routes.get("/asyncapi.json", response_class=_Wire)
     def wire() -> Response:
-        return JSONResponse(asyncapi.document(city=ground.topics.root.removeprefix("city/")))
+        return _Wire(asyncapi.document(city=ground.topics.root.removeprefix("city/")))
 
-    @routes.get("/td/{kind}", response_class=JSONResponse)
+    @routes.get("/td/{kind}", response_class=_Model)
     def model(kind: str) -> Response:
-        return JSONResponse(thing.model(_kind(queries, kind), ground.thresholds), media_type=thing.TM_TYPE)
+        return _Model(thing.model(_kind(queries, kind), ground.thresholds))
 
-    @routes.get("/devices/{code}/td", response_class=JSONResponse)
+    @routes.get("/devices/{code}/td", response_class=_Description)
     def description(code: CodePath, request: Request) -> Response:
         found = queries.devices(device=born(queries, code))
         place = ground.place(found, base=str(request.base_url))
         kind = _kind(queries, found.kinds[found.kind[0]])
-        return JSONResponse(thing.description(kind, ground.thresholds, place), media_type=thing.TD_TYPE)
+        return _Description(thing.description(kind, ground.thresholds, place))
 
     @routes.get("/devices/{code}/properties/{property}")
     def value(code: CodePath, property: str) -> float:  # noqa: A002 - the contract's word
