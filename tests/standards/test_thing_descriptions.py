@@ -15,6 +15,7 @@ from node_clients import judged, node
 
 from datahub.api import thing
 from datahub.api.app import app
+from datahub.contract.messages import ArgumentDescriptor, KindDescriptor, PropertyDescriptor
 from datahub.ingest.thresholds import load
 from scenarios.describe import describe
 from scenarios.live.serving import Server
@@ -67,6 +68,22 @@ def test_a_description_says_all_that_the_birth_says() -> None:
     assert pole["events"]["pole_tilt"]["forms"][0]["mqv:filter"] == "city/harbour/_alarm/pole_tilt"
     assert pole["properties"]["tilt_deg"]["forms"][1]["mqv:filter"] == "city/harbour/8/obs"
     assert pole["links"][1] == {"rel": "collection", "href": "assets/9", "type": "application/json"}
+
+
+def test_a_stranger_of_a_kind_is_described_as_soundly() -> None:
+    strange = KindDescriptor(
+        name="自制/{x} <b>",
+        zh="",
+        en="",
+        properties=(
+            PropertyDescriptor('a "b"/{c}?#%_pa', 0, 0, 0, 0),
+            PropertyDescriptor("mood", 1e-9, -1e300, 1e300, 1),
+        ),
+        commands=("做/{it}", "rest"),
+        arguments=(ArgumentDescriptor("做/{it}", "{n} m", -1.5, -1.5, -1.5),),
+    )
+    assert judged("td", [thing.description(strange, load(), PLACE)]) == [[]]
+    assert judged("tm", [thing.model(strange, load())]) == [[]]
 
 
 def _spoilt(told: dict[str, Any], change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
