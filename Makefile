@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: demo test check fmt clean
+.PHONY: demo test check fmt clean clients-node clients-schemathesis
 
 demo: $(VENV)/installed
 	$(BIN)/citybrain demo $(DEMO)
@@ -19,6 +19,22 @@ check: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 	$(BIN)/citybrain check
 	$(BIN)/pytest -q tests/house
+
+# Clients and validators of tests/standards that run on Node.js (needs nodejs and npm).
+clients-node: .clients/node/installed
+
+.clients/node/installed: tests/standards/package.json
+	mkdir -p $(@D) && cp $< $(@D)/
+	npm install --prefix $(@D) --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
+	touch $@
+
+# The fuzzer of the API, away from our own versions of what it stands on.
+clients-schemathesis: .clients/schemathesis/installed
+
+.clients/schemathesis/installed: tests/standards/schemathesis.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
 
 fmt: $(VENV)/installed-dev
 	$(BIN)/ruff format .

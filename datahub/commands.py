@@ -14,6 +14,7 @@ from datahub.contract.messages import Ack, Command, Desired
 from datahub.devices.registry import Registry
 from datahub.devices.shadow import Shadows
 from datahub.events import CommandMoved
+from datahub.ingest.admission import MOST_SETTINGS
 from datahub.store.session import Store
 from datahub.store.tables import AuditRow, BatchItemRow, BatchRow, CommandRow
 
@@ -225,11 +226,13 @@ class Commands:
         """Say what a device's settings should be; returns the version of the wish.
 
         Raises:
-            CommandRefused: if the device is unknown.
+            CommandRefused: if the device is unknown, or more settings would be wanted than a device has.
         """
         row = self._registry.row(device)
         if row < 0:
             raise CommandRefused(f"no device {device} was ever born; see the registry for the devices there are")
+        if len({*self._shadows.get(device).desired, *state}) > MOST_SETTINGS:
+            raise CommandRefused(f"device {device} would have more than {MOST_SETTINGS} settings; want fewer")
         with self._store.session() as session:
             self._shadows.wish(session, [device], state, t=t)
             if by:

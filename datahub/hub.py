@@ -110,7 +110,8 @@ class Hub:
         self._tick, self._seen, self._at_tick = found.tick, found.journal, found.at_tick
         self.now = found.t if found.t is not None else start
         self.ledger = found.ledger
-        self._alarms = Alarms(Watch(load() if thresholds is None else thresholds))
+        self.thresholds = tuple(load() if thresholds is None else thresholds)
+        self._alarms = Alarms(Watch(self.thresholds))
         self._version, self.claims_refused = -1, 0
         self.shadows = Shadows(self.store)
         self.lifecycle = Lifecycle(self.store, registry=self.registry)

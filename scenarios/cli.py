@@ -76,6 +76,16 @@ def list_(
 
 
 @app.command()
+def describe(
+    what: Annotated[str, typer.Argument(help="wire, or a kind of device; 'citybrain list kinds' names them.")],
+) -> None:
+    """Print the wire as an AsyncAPI document, or a kind of device as a W3C WoT Thing Model."""
+    from scenarios.describe import describe as described
+
+    typer.echo(described(what))
+
+
+@app.command()
 def check() -> None:
     """Validate every declaration: cities, departments, plans, scenarios, kinds, thresholds."""
     from scenarios.check import check_all
@@ -118,10 +128,10 @@ def new(
 
 @app.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="crash, fuzz, ingest, latency or simulate.")],
+    what: Annotated[str, typer.Argument(help="crash, fuzz, http, ingest, latency or simulate.")],
     scale: Annotated[float, typer.Option(help="Share of the numerous kinds (simulate).")] = 1.0,
     kills: Annotated[int, typer.Option(help="How often the hub is killed (crash).", min=1)] = 30,
-    messages: Annotated[int, typer.Option(help="How many messages are sent (fuzz).", min=1)] = 1_000_000,
+    messages: Annotated[int, typer.Option(help="How much rubbish is sent (fuzz, http).", min=1)] = 1_000_000,
     city: City = None,
     seed: Seed = 1,
     json: Json = False,

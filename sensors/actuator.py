@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from datahub.contract.errors import CitybrainError
+from datahub.contract.messages import ArgumentDescriptor
 from sensors.kind import Sites
 
 if TYPE_CHECKING:
@@ -62,6 +63,14 @@ class Actuator:
     act: Act
     state: Callable[[World, Sites, int], dict[str, float]]
     settings: Mapping[str, str] = field(default_factory=dict)
+
+    def arguments(self) -> tuple[ArgumentDescriptor, ...]:
+        """What its commands take, as its kind's births say it."""
+        return tuple(
+            ArgumentDescriptor(command, name, it.low, it.high, it.default)
+            for command, takes in self.commands.items()
+            for name, it in takes.items()
+        )
 
     def complete(self, name: str, arguments: Mapping[str, float]) -> dict[str, float]:
         """All arguments of a command, defaults filled in.

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from datahub.contract.firmware import UPDATE_FIRMWARE
+from datahub.contract.firmware import UPDATE, UPDATE_FIRMWARE
 from datahub.contract.messages import KindDescriptor
 from datahub.contract.observations import Floats, Ints
 
@@ -183,5 +183,6 @@ def load_kinds() -> dict[str, Kind]:
 def _updatable(kind: Kind) -> Kind:
     if not kind.descriptor.commands:
         return kind
-    commands = (*kind.descriptor.commands, UPDATE_FIRMWARE)
-    return replace(kind, descriptor=msgspec.structs.replace(kind.descriptor, commands=commands))
+    commands, arguments = (*kind.descriptor.commands, UPDATE_FIRMWARE), (*(kind.descriptor.arguments or ()), UPDATE)
+    descriptor = msgspec.structs.replace(kind.descriptor, commands=commands, arguments=arguments)
+    return replace(kind, descriptor=descriptor)

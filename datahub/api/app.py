@@ -7,8 +7,20 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 
 from datahub.api import assets as register
-from datahub.api import batches, devices, health, jobs, ledger, metrics, observations, problems, protection
+from datahub.api import (
+    batches,
+    descriptions,
+    devices,
+    health,
+    jobs,
+    ledger,
+    metrics,
+    observations,
+    problems,
+    protection,
+)
 from datahub.api import commands as orders
+from datahub.api.bodies import Bounded
 from datahub.devices.assets import Assets
 from datahub.hub import Hub
 
@@ -25,11 +37,24 @@ def app(hub: Hub, *, assets: Assets | None = None, token: str = "") -> FastAPI:
     return api
 
 
-def attach(api: FastAPI, hub: Hub, *, assets: Assets | None = None, token: str = "", prefix: str = "") -> None:
-    """Add the API's routes below ``prefix``, and its way of telling problems, to an application."""
+def attach(
+    api: FastAPI,
+    hub: Hub,
+    *,
+    assets: Assets | None = None,
+    token: str = "",
+    prefix: str = "",
+    broker: str = descriptions.BROKER,
+) -> None:
+    """Add the API's routes below ``prefix``, and its way of telling problems, to an application.
+
+    ``broker`` is the URL at which devices and listeners find the wire.
+    """
     queries = hub.queries
+    ground = descriptions.Ground(hub.topics, hub.thresholds, prefix, broker, assets is not None)
     problems.install(api, prefix=prefix)
     owned = None if assets is None else assets.owned
+    api.add_middleware(Bounded, prefix=prefix, longer={f"{prefix}/assets": register.LONGEST})
     routers = [
         devices.router(queries, assets),
         observations.router(queries),
@@ -40,11 +65,12 @@ def attach(api: FastAPI, hub: Hub, *, assets: Assets | None = None, token: str =
         health.router(queries),
         protection.router(queries, release=hub.release, token=token),
         metrics.router(queries),
+        descriptions.router(queries, ground),
     ]
     if assets is not None:
         routers.append(register.router(queries, assets, token=token))
     for router in routers:
-        api.include_router(router, prefix=prefix)
+        api.include_router(router, prefix=prefix, responses=problems.DECLARED)
 
 
 def _version() -> str:

@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from datahub.api.problems import Problem
 from datahub.api.seat import Seat
-from datahub.api.words import CodePath, Name, Numbers, born, city_now
+from datahub.api.words import CodePath, Name, Number, Numbers, born, city_now
 from datahub.commands import CommandRefused, Commands, CommandStatus
 from datahub.contract.clock import SECOND_MS, to_utc
+from datahub.ingest.admission import LONGEST_NAME
 from datahub.queries import Queries
 
 LONGEST_S = 86_400.0
@@ -27,9 +28,9 @@ class Order(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(min_length=1, max_length=64)]
+    name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
     arguments: Numbers = {}
-    valid_s: Annotated[float, Field(gt=0, le=LONGEST_S)]
+    valid_s: Annotated[Number, Field(gt=0, le=LONGEST_S)]
     id: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")] = None
     by: Name = "seat"
 
@@ -101,7 +102,11 @@ def router(queries: Queries, commands: Commands, *, token: str) -> APIRouter:
 
     @routes.put("/devices/{code}/desired", status_code=202, dependencies=[allowed])
     def desire(code: CodePath, body: Wish) -> Wished:
-        return Wished(version=commands.desire(born(queries, code), body.state, city_now(queries), by=body.by))
+        try:
+            version = commands.desire(born(queries, code), body.state, city_now(queries), by=body.by)
+        except CommandRefused as error:
+            raise Problem(422, str(error)) from error
+        return Wished(version=version)
 
     return routes
 

@@ -13,6 +13,14 @@ from prometheus_client.registry import Collector
 from datahub.contract.clock import SECOND_MS
 from datahub.queries import Queries
 
+_TEXTS = {
+    name: {"schema": {"type": "string"}}
+    for name in (
+        "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        "text/plain; version=0.0.4; charset=utf-8",
+    )
+}
+
 
 def router(queries: Queries) -> APIRouter:
     """The route that Prometheus scrapes."""
@@ -20,7 +28,7 @@ def router(queries: Queries) -> APIRouter:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(queries))
 
-    @routes.get("/metrics", response_class=Response)
+    @routes.get("/metrics", response_class=Response, responses={200: {"content": _TEXTS}})
     def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"Content-Type": content_type})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
@@ -13,6 +15,29 @@ from starlette.exceptions import HTTPException
 from datahub.contract.errors import CitybrainError, IllegalMove, OutsideError, UsageError
 
 MEDIA_TYPE = "application/problem+json"
+
+_IN_PATH = "/:@!$&'()*+,;="
+"""What stands in a path as it is (RFC 3986, 3.3)."""
+
+_TEXT, _WHERE = {"type": "string"}, {"type": "string", "format": "uri-reference"}
+_SCHEMA = {
+    "title": "Problem",
+    "type": "object",
+    "properties": {
+        "type": _WHERE,
+        "title": _TEXT,
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": _TEXT,
+        "instance": _WHERE,
+    },
+    "required": ["type", "title", "status", "detail", "instance"],
+}
+
+DECLARED: dict[int | str, dict[str, Any]] = {
+    status: {"description": text, "content": {MEDIA_TYPE: {"schema": _SCHEMA}}}
+    for status, text in (("4XX", "What the caller got wrong."), ("5XX", "What the platform cannot do now."))
+}
+"""The answers that every route may give besides its own, for the description of the API."""
 
 
 class Problem(Exception):
@@ -55,7 +80,7 @@ def _document(request: Request, *, status: int, detail: str, headers: dict[str, 
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "instance": request.url.path,
+        "instance": quote(request.url.path, safe=_IN_PATH),
     }
     return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 

@@ -10,15 +10,22 @@ from datetime import datetime
 from typing import Annotated, TypeAlias
 
 from fastapi import Path
-from pydantic import AfterValidator, FiniteFloat, StringConstraints
+from pydantic import AfterValidator, Field, FiniteFloat, Strict, StringConstraints
 
 from datahub.api.problems import Problem
 from datahub.contract.clock import from_datetime
+from datahub.ingest.admission import MOST_SETTINGS
 from datahub.queries import Queries
 
 CodeText: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}$")]
 Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=64, strip_whitespace=True)]
-Numbers: TypeAlias = dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")], FiniteFloat]
+Number: TypeAlias = Annotated[FiniteFloat, Strict()]
+"""A number as JSON writes it: no text that looks like one, no truth value."""
+
+Numbers: TypeAlias = Annotated[
+    dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")], Number],
+    Field(max_length=MOST_SETTINGS),
+]
 """Arguments or settings by name, unit in the name."""
 
 CodePath: TypeAlias = Annotated[str, Path(pattern=r"^[0-9]{1,18}$", description="unified code")]

@@ -40,6 +40,16 @@ class PropertyDescriptor(msgspec.Struct, frozen=True):
     rate_s: float = 0.0
 
 
+class ArgumentDescriptor(msgspec.Struct, frozen=True):
+    """One argument of a command: its range [unit of its name], and its value where an order leaves it out."""
+
+    command: str
+    name: str
+    low: float
+    high: float
+    default: float | None = None
+
+
 class KindDescriptor(msgspec.Struct, frozen=True):
     """A kind of device: what it observes and which commands it takes."""
 
@@ -50,6 +60,8 @@ class KindDescriptor(msgspec.Struct, frozen=True):
     commands: tuple[str, ...] = ()
     report_s: float = 0.0
     """Time between two packs of a healthy device [s]; silence longer than some of these is a fault."""
+    arguments: tuple[ArgumentDescriptor, ...] | None = None
+    """What its commands take; None where the maker does not say."""
 
 
 class BirthDevice(msgspec.Struct, frozen=True):

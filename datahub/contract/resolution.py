@@ -28,10 +28,11 @@ Value: TypeAlias = float | str | bool | bytes | None
 
 _NAME_FIRST = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 _NAME_REST = _NAME_FIRST | frozenset("-:./_")
-_NUMBERS = ("bt", "bv", "bs", "v", "s", "t", "ut")
-_TEXTS = ("bn", "bu", "n", "u", "vs", "vd")
-_VALUES = ("v", "vs", "vb", "vd")
-_KNOWN = frozenset(("bver", "vb", *_NUMBERS, *_TEXTS))
+#: Labels of a record by what they hold (RFC 8428 table 1); ``bver`` is a whole number, ``vb`` a truth value.
+NUMBERS = ("bt", "bv", "bs", "v", "s", "t", "ut")
+TEXTS = ("bn", "bu", "n", "u", "vs", "vd")
+VALUES = ("v", "vs", "vb", "vd")
+_KNOWN = frozenset(("bver", "vb", *NUMBERS, *TEXTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +114,15 @@ def _check(record: Json, *, version: int) -> None:
     for label in record:
         if label not in _KNOWN and label.endswith("_"):
             raise Unreadable(Reason.SCHEMA, f"label '{label}' must be understood and is not")
-    wrong = [label for label in _NUMBERS if label in record and not _number(record[label])]
-    wrong += [label for label in _TEXTS if label in record and not isinstance(record[label], str)]
+    wrong = [label for label in NUMBERS if label in record and not _number(record[label])]
+    wrong += [label for label in TEXTS if label in record and not isinstance(record[label], str)]
     if "vb" in record and not isinstance(record["vb"], bool):
         wrong.append("vb")
     if wrong:
         raise Unreadable(Reason.MALFORMED, f"label '{wrong[0]}' holds {record[wrong[0]]!r:.40}")
     if record.get("bver", version) != version:
         raise Unreadable(Reason.MALFORMED, "bver changes within the pack")
-    given = [label for label in _VALUES if label in record]
+    given = [label for label in VALUES if label in record]
     if len(given) > 1 or not (given or "s" in record):
         raise Unreadable(Reason.MALFORMED, f"a record has one value or a sum; this one has {given or 'neither'}")
 

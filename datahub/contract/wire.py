@@ -71,8 +71,8 @@ class _RawBirth(msgspec.Struct, frozen=True):
     schema: int = SCHEMA
 
 
-class _WatermarksText(msgspec.Struct, frozen=True):
-    """Watermarks on the wire: columns, as they are inside."""
+class WatermarksText(msgspec.Struct, frozen=True):
+    """End-to-end acknowledgement: of each node's epoch, every sequence up to this is durable or rejected (columns)."""
 
     node: tuple[int, ...]
     epoch: tuple[int, ...]
@@ -90,7 +90,7 @@ _MARKER = msgspec.json.Decoder(Marker)
 _DESIRED = msgspec.json.Decoder(Desired)
 _COMMAND = msgspec.json.Decoder(Command)
 _REBIRTH = msgspec.json.Decoder(Rebirth)
-_WATERMARKS = msgspec.json.Decoder(_WatermarksText)
+_WATERMARKS = msgspec.json.Decoder(WatermarksText)
 
 
 def encode(message: Up | Down | North, topics: Topics, *, qos: int = 1) -> list[Outgoing]:
@@ -308,10 +308,10 @@ def _joined(kind: KindDescriptor, batches: Sequence[BirthBatch]) -> BirthBatch:
     )
 
 
-def _watermark_parts(message: Watermarks) -> list[_WatermarksText]:
+def _watermark_parts(message: Watermarks) -> list[WatermarksText]:
     parts = [slice(start, start + WATERMARKS_A_MESSAGE) for start in range(0, len(message), WATERMARKS_A_MESSAGE)]
     return [
-        _WatermarksText(
+        WatermarksText(
             node=tuple(message.node[part].tolist()),
             epoch=tuple(message.epoch[part].tolist()),
             sequence=tuple(message.sequence[part].tolist()),
@@ -320,7 +320,7 @@ def _watermark_parts(message: Watermarks) -> list[_WatermarksText]:
     ]
 
 
-def _watermarks(text: _WatermarksText) -> Watermarks:
+def _watermarks(text: WatermarksText) -> Watermarks:
     if not len(text.node) == len(text.epoch) == len(text.sequence):
         raise Unreadable(Reason.MALFORMED, "the columns of a watermark message have one length")
     _bound((*text.node, *text.epoch, *text.sequence))

@@ -76,13 +76,13 @@ def read(text: str) -> Listed:
     Raises:
         UsageError: if it is no list at all: no header, unknown columns, too long.
     """
-    rows = csv.reader(io.StringIO(text))
-    header = [name.strip().removeprefix("\ufeff") for name in next(rows, [])]
+    rows = _rows(csv.reader(io.StringIO(text)))
+    header = [name.strip().removeprefix("\ufeff") for name in next(rows, (1, []))[1]]
     if sorted(header) != sorted(COLUMNS):
         raise UsageError(f"the first line is {','.join(header)[:120]!r}; it must name the columns {','.join(COLUMNS)}")
     faults: list[Fault] = []
     lines, cells = list[int](), list[list[str]]()
-    for number, row in _rows(rows):
+    for number, row in rows:
         if len(lines) >= LINES:
             raise UsageError(f"the list has more than {LINES} lines; send it in parts")
         if len(row) != len(COLUMNS):
@@ -99,8 +99,8 @@ def read(text: str) -> Listed:
 
 def _rows(rows: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
     try:
-        for number, row in enumerate(rows, 2):
-            if row:
+        for number, row in enumerate(rows, 1):
+            if row or number == 1:
                 yield number, row
     except csv.Error as error:
         raise UsageError(f"the list cannot be read ({error}); send CSV in UTF-8") from error

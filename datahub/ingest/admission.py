@@ -111,6 +111,8 @@ def _otherwise(kind: KindDescriptor, known: KindDescriptor) -> tuple[Reason | No
             return Reason.KIND_CONFLICT, f"{one.name} of kind '{kind.name}' is known otherwise"
     if kind.report_s != known.report_s or not set(known.commands) <= set(kind.commands):
         return Reason.KIND_CONFLICT, f"kind '{kind.name}' is known to report or to obey otherwise"
+    if not set(known.arguments or ()) <= set(kind.arguments or ()):
+        return Reason.KIND_CONFLICT, f"a command of kind '{kind.name}' is known to take otherwise"
     return None, ""
 
 
@@ -134,6 +136,20 @@ def _ill_described(kind: KindDescriptor) -> str:
             return f"{one.name} has a number without measure"
         if one.low > one.high or one.resolution < 0 or one.rate_s < 0:
             return f"{one.name} has a range or a step that is none"
+    return _ill_taken(kind)
+
+
+def _ill_taken(kind: KindDescriptor) -> str:
+    """What is wrong with what its commands are said to take."""
+    taken = kind.arguments or ()
+    if len({(one.command, one.name) for one in taken}) < len(taken) or len(taken) > MOST_PROPERTIES:
+        return f"an argument stands twice, or there are more than {MOST_PROPERTIES}"
+    for one in taken:
+        numbers = (one.low, one.high, one.low if one.default is None else one.default)
+        if one.command not in kind.commands or not _named(one.name):
+            return "an argument has no name, or belongs to no command"
+        if not all(abs(it) <= _LARGEST for it in numbers) or one.low > one.high:
+            return f"argument {one.name} has a number without measure, or a range that is none"
     return ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from datahub.contract.errors import UsageError
-from scenarios.bench import campaign, fuzz, ingest, latency, simulate
+from scenarios.bench import campaign, fuzz, fuzz_http, ingest, latency, simulate
 
 
 def bench(
@@ -34,6 +34,9 @@ def bench(
         case "fuzz":
             found = fuzz.fuzz(messages=messages, seed=seed)
             return _said(found, json=json), found.fine
+        case "http":
+            asked = fuzz_http.fuzz_http(requests=messages, seed=seed)
+            return _said(asked, json=json), asked.fine
         case "crash":
             shown = [
                 campaign.campaign(broker=broker, hub_kills=kills, broker_kills=max(kills // 6, 1), seed=seed)
@@ -41,7 +44,9 @@ def bench(
             ]
             return _said(shown, json=json), all(one.fine for one in shown)
         case _:
-            raise UsageError(f"there is no measurement '{what}'; there are: crash, fuzz, ingest, latency, simulate")
+            raise UsageError(
+                f"there is no measurement '{what}'; there are: crash, fuzz, http, ingest, latency, simulate"
+            )
 
 
 def _said(figures: object, *, json: bool) -> str:

@@ -82,10 +82,11 @@ def fuzz(*, messages: int = 1_000_000, seed: int = 1) -> Outcome:
             hub.tick(now)
             bus.downward.clear()
         if not half and first >= messages // 2:
-            half = _peak_mb()
+            half = peak_mb()
+    hub.intake()  # what came last may be kept for more to come with it
     hub.tick(now + MINUTE_MS)
     took = elapsed_s() - since
-    tally, peak = hub.queries.ledger(), _peak_mb()
+    tally, peak = hub.queries.ledger(), peak_mb()
     quarantined = hub.queries.health().quarantined_nodes
     hub.close()
     return Outcome(
@@ -103,7 +104,8 @@ def fuzz(*, messages: int = 1_000_000, seed: int = 1) -> Outcome:
     )
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
+    """Most memory that this process ever had [MB]."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 2**20)
 
 

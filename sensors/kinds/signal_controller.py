@@ -11,6 +11,7 @@ import numpy as np
 
 from datahub.contract.messages import KindDescriptor, PropertyDescriptor
 from datahub.contract.observations import Floats, Ints
+from sensors.actuators.signal_controller import ACTUATOR
 from sensors.kind import Accuracy, Kind, Sites
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ KIND = Kind(
                 name="volume_count", resolution=1, low=0, high=5_000, period_s=PERIOD_S, zh="流量", en="Vehicles"
             ),
         ),
-        commands=("preempt", "release"),
+        commands=tuple(ACTUATOR.commands),
         report_s=PERIOD_S,
+        arguments=ACTUATOR.arguments(),
     ),
     code="2206",
     mounts_on="signal_junction",

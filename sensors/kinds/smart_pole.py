@@ -14,6 +14,7 @@ import numpy as np
 from datahub.contract.clock import DAY_MS
 from datahub.contract.messages import KindDescriptor, PropertyDescriptor
 from datahub.contract.observations import Floats, Ints
+from sensors.actuators.smart_pole import ACTUATOR
 from sensors.kind import Accuracy, Kind, Sites
 from sensors.world import trait
 
@@ -90,8 +91,9 @@ KIND = Kind(
                 cumulative=True,
             ),
         ),
-        commands=("dim",),
+        commands=tuple(ACTUATOR.commands),
         report_s=PERIOD_S,
+        arguments=ACTUATOR.arguments(),
     ),
     code="2201",
     mounts_on="pole",

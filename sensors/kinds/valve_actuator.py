@@ -11,6 +11,7 @@ import numpy as np
 
 from datahub.contract.messages import KindDescriptor, PropertyDescriptor
 from datahub.contract.observations import Floats, Ints
+from sensors.actuators.valve_actuator import ACTUATOR
 from sensors.kind import Accuracy, Kind, Sites
 
 if TYPE_CHECKING:
@@ -40,8 +41,9 @@ KIND = Kind(
                 name="position_ratio", resolution=STEP, low=0, high=1, period_s=PERIOD_S, zh="开度", en="Opening"
             ),
         ),
-        commands=("move",),
+        commands=tuple(ACTUATOR.commands),
         report_s=PERIOD_S,
+        arguments=ACTUATOR.arguments(),
     ),
     code="2207",
     mounts_on="motorised_valve",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from datahub.contract.clock import DAY_MS, HOUR_MS
 from datahub.contract.codes import Quality, Reason
-from datahub.contract.messages import Death, Marker, PropertyDescriptor, Reported
+from datahub.contract.messages import ArgumentDescriptor, Death, Marker, PropertyDescriptor, Reported
 from datahub.contract.topics import Topics
 from datahub.events import AlarmOpened
 from datahub.hub import Hub
@@ -52,6 +52,10 @@ def one(**other: object) -> tuple[PropertyDescriptor, ...]:
         kind(properties=one(period_s=1e12)),
         kind(properties=one(name="")),
         kind(commands=("x" * 100,)),
+        kind(arguments=(ArgumentDescriptor("dance", "level_ratio", 0.0, 1.0),)),
+        kind(arguments=(ArgumentDescriptor("dim", "level_ratio", 1.0, 0.0),)),
+        kind(arguments=(ArgumentDescriptor("dim", "level_ratio", 0.0, 1e300),)),
+        kind(arguments=(ArgumentDescriptor("dim", "level_ratio", 0.0, 1.0),) * 2),
         msgspec.structs.replace(POST, name=""),
     ],
 )
@@ -79,6 +83,17 @@ def test_a_stranger_does_not_change_what_a_known_kind_is(town: Town) -> None:
     assert town.hub.queries.ledger().by_reason == {Reason.KIND_CONFLICT: 3}
     assert town.hub.queries.ledger().stored == 1
     assert len(town.hub.registry) == 1
+
+
+def test_what_a_command_takes_may_be_told_later_and_then_stands(town: Town) -> None:
+    def takes(high: float) -> object:
+        return msgspec.structs.replace(POST, arguments=(ArgumentDescriptor("dim", "level_ratio", 0.0, high),))
+
+    town.send(births(takes(1.0), devices=[202]))  # type: ignore[arg-type]
+    for other in (takes(2.0), POST):
+        town.send(births(other, devices=[203]))  # type: ignore[arg-type]
+    assert town.hub.queries.ledger().by_reason == {Reason.KIND_CONFLICT: 2}
+    assert town.hub.queries.kinds()[0] == takes(1.0)
 
 
 def test_a_kind_may_gain_a_property(town: Town) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -297,6 +297,10 @@ ORDER = {"name": "move", "arguments": {"position_ratio": 0}, "valid_s": 60}
         (9, {**ORDER, "valid_s": 0}, 422, "valid_s"),
         (9, {**ORDER, "arguments": {"position_ratio": "shut"}}, 422, "position_ratio"),
         (9, {**ORDER, "hurry": True}, 422, "hurry"),
+        (9, {**ORDER, "valid_s": True}, 422, "valid_s"),
+        (9, {**ORDER, "arguments": {"position_ratio": "0.5"}}, 422, "position_ratio"),
+        (9, {**ORDER, "arguments": {"": 1}}, 422, "arguments"),
+        (9, {**ORDER, "arguments": {str(i): 1 for i in range(65)}}, 422, "64"),
     ],
 )
 def test_an_order_that_cannot_be_is_refused(
@@ -304,6 +308,54 @@ def test_an_order_that_cannot_be_is_refused(
 ) -> None:
     assert says in problem(house.client.post(f"/devices/{device}/commands", json=order), status)
     assert list(house.bus.field_end.receive()) == []
+
+
+def test_a_device_is_wished_so_many_settings_and_no_more(own: House) -> None:
+    for first in range(0, 64, 32):
+        wish = {f"setting_{i}": 1 for i in range(first, first + 32)}
+        assert own.client.put("/devices/9/desired", json={"state": wish}).status_code == 202
+    assert "64 settings" in problem(own.client.put("/devices/9/desired", json={"state": {"one_more": 1}}), 422)
+    assert own.client.put("/devices/9/desired", json={"state": {"setting_0": 2}}).status_code == 202
+
+
+def test_a_body_has_a_longest_length_before_anybody_is_asked_who_sent_it(house: House) -> None:
+    stranger = httpx.Client(transport=Asgi(app(house.hub, token=TOKEN)), base_url="http://hub")
+    long = stranger.post("/devices/9/commands", content=b" " * 5 * 2**20, headers={"Content-Type": "application/json"})
+    assert "4194304 bytes" in problem(long, 413)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"state":{"\\ud800":1}}',
+        b'{"state":{"a":1e400}}',
+        b'{"state":{"a":' + b"9" * 5_000 + b"}}",
+        b'{"state":{"a":NaN}}',
+        b"\x00",
+        b"\xff\xfe",
+    ],
+)
+def test_a_body_that_is_no_json_or_no_wish_is_a_problem_of_its_sender(house: House, body: bytes) -> None:
+    refused = house.client.put("/devices/9/desired", content=body, headers={"Content-Type": "application/json"})
+    assert problem(refused, refused.status_code)
+    assert refused.status_code in (400, 422)
+
+
+def test_a_problem_names_its_place_as_a_reference_even_where_no_reference_led_there(house: House) -> None:
+    refused = house.client.get("/commands/%F0%9F%92%A9%20%22%00")
+    assert refused.json()["instance"] == "/commands/%F0%9F%92%A9%20%22%00"
+
+
+def test_every_route_declares_the_answers_that_it_may_give(house: House) -> None:
+    described = house.get("/openapi.json")
+    assert isinstance(described, dict)
+    for path, methods in described["paths"].items():
+        for method, it in methods.items():
+            answers = it["responses"]
+            assert {"4XX", "5XX"} <= answers.keys(), (method, path)
+            assert list(answers["4XX"]["content"]) == ["application/problem+json"], (method, path)
+            assert "422" not in answers, "the framework's own form of errors is nowhere"
 
 
 def test_nobody_orders_without_the_token_or_from_elsewhere_but_all_may_read(house: House) -> None:
@@ -341,6 +393,25 @@ def test_metrics_are_strict_openmetrics_and_agree_with_the_ledger(house: House) 
     assert samples[("citybrain_devices", ("kind", "valve_actuator"), ("state", "active"))] == 1
     assert samples[("citybrain_city_time_seconds",)] == (T0 + 10 * MINUTE_MS) / 1000
     assert house.client.get("/metrics").headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: text.replace("# EOF\n", ""),
+        lambda text: text + "citybrain_more 1\n",
+        lambda text: text.replace("citybrain_readings_received_total ", "citybrain_readings_received "),
+        lambda text: text.replace("# TYPE citybrain_nodes gauge", "# TYPE citybrain_nodes counter"),
+        lambda text: text.replace('fate="stored"', 'fate="stored'),
+        lambda text: text.replace("citybrain_nodes 4.0", "citybrain_nodes four"),
+    ],
+)
+def test_the_parser_of_openmetrics_refuses_what_is_broken(house: House, spoil: Callable[[str], str]) -> None:
+    text = house.client.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}).text
+    assert list(text_string_to_metric_families(text))
+    assert spoil(text) != text
+    with pytest.raises(ValueError, match=r"."):
+        list(text_string_to_metric_families(spoil(text)))
 
 
 def test_health_and_alarms_answer(house: House) -> None:

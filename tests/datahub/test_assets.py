@@ -204,7 +204,8 @@ def test_lists_and_lives_go_through_the_api(town: Town, city: City, assets: Asse
         wrong = client.post(f"/assets/{pole}/stage", json={"to": "coded", "by": "lighting"}, headers=bearer)
         assert (wrong.status_code, wrong.headers["content-type"]) == (409, "application/problem+json")
         assert client.get("/assets/7").status_code == 404
-        assert client.post("/assets?by=survey", content=b"\xff", headers=bearer).status_code == 422
+        for no_list in (b"\xff", b"", b"a\rb,c\n", b'"' + b"x" * 200_000, b"\x00"):
+            assert client.post("/assets?by=survey", content=no_list, headers=bearer).status_code == 422
         assert client.get("/assets").json() == [
             {"sort": "object", "owner": "lighting", "stage": "provisioned", "count": 1}
         ]

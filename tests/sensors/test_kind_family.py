@@ -9,7 +9,7 @@ import pytest
 from field_town import DAY, START, Town, harbour, town
 
 from datahub.contract.clock import DAY_MS, HOUR_MS, MINUTE_MS
-from datahub.contract.firmware import UPDATE_FIRMWARE
+from datahub.contract.firmware import UPDATE, UPDATE_FIRMWARE
 from datahub.contract.observations import ObservationBatch, concatenate
 from datahub.contract.units import unit_of
 from datahub.devices.coding import CLASSES, DEVICE_MAJOR, split, valid
@@ -77,8 +77,9 @@ def test_times_between_reports_are_whole_minutes_and_whole_samplings(name: str) 
 @pytest.mark.parametrize("name", KINDS)
 def test_commands_are_those_of_the_actuator_and_the_update_of_its_firmware(name: str) -> None:
     actuator = ACTUATORS.get(name)
-    expected = {*actuator.commands, UPDATE_FIRMWARE} if actuator else set()
-    assert set(KINDS[name].descriptor.commands) == expected
+    descriptor = KINDS[name].descriptor
+    assert set(descriptor.commands) == ({*actuator.commands, UPDATE_FIRMWARE} if actuator else set())
+    assert descriptor.arguments == ((*actuator.arguments(), UPDATE) if actuator else None)
 
 
 @pytest.mark.parametrize("name", KINDS)
