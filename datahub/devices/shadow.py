@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import msgspec
 from sqlmodel import Session, select
@@ -10,7 +11,13 @@ from sqlmodel import Session, select
 from datahub.contract.messages import Reported
 from datahub.events import StateReported
 from datahub.store.session import Store
-from datahub.store.tables import ShadowRow
+from datahub.store.tables import AuditRow, ShadowRow
+
+ACTED_LOCALLY: Final = "acted_locally"
+"""Word of the audit for what an edge node did, or kept against a wish, by a rule of its own."""
+
+LONGEST_REASON: Final = 500
+"""A reason is kept up to so many characters; what a node says is not to be trusted with the disk."""
 
 
 class Shadow(msgspec.Struct, frozen=True):
@@ -55,10 +62,15 @@ class Shadows:
         return new.version
 
     def heard(self, session: Session, reports: Sequence[Reported], *, t: int) -> list[StateReported]:
-        """Take in reports, given in their order; one older than what is known says nothing new."""
+        """Take in reports, given in their order; one older than what is known says nothing new.
+
+        What the field did or kept by itself goes into the audit with its reason, once however often it is said.
+        """
         said: list[StateReported] = []
         for report in reports:
             old = self.get(report.device)
+            if report.reason and not _told(session, report):
+                session.add(_audit(report))
             if report.t < old.reported_t:
                 continue
             new = msgspec.structs.replace(old, reported=old.reported | report.state, reported_t=report.t)
@@ -66,6 +78,29 @@ class Shadows:
             self._known[report.device] = new
             said.append(StateReported(t, report.device, report.state))
         return said
+
+
+def _audit(report: Reported) -> AuditRow:
+    state = ", ".join(f"{name} = {value:g}" for name, value in sorted(report.state.items()))
+    return AuditRow(
+        t=report.t,
+        who=str(report.node),
+        action=ACTED_LOCALLY,
+        subject=str(report.device),
+        detail=f"{state}; {report.reason[:LONGEST_REASON]}",
+    )
+
+
+def _told(session: Session, report: Reported) -> bool:
+    """Whether the audit holds this already; a node says again what may have been lost on the way."""
+    row = _audit(report)
+    same = select(AuditRow.id).where(
+        AuditRow.subject == row.subject,
+        AuditRow.action == row.action,
+        AuditRow.t == row.t,
+        AuditRow.detail == row.detail,
+    )
+    return session.exec(same).first() is not None
 
 
 def _shadow(row: ShadowRow) -> Shadow:
