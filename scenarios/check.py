@@ -62,7 +62,7 @@ def check_all() -> Iterator[str]:
     for name in scenario.names():
         declared = scenario.load(name)
         _references(name, declared, set(kinds))
-        _edges_of(name, declared)
+        check_edges(name, declared)
         yield f"scenario {name}: {len(declared.expect)} expectations"
 
 
@@ -78,7 +78,7 @@ def _references(name: str, declared: scenario.Scenario, kinds: set[str]) -> None
     Faults.declared(declared.faults)
 
 
-def _edges_of(name: str, declared: scenario.Scenario) -> None:
+def check_edges(name: str, declared: scenario.Scenario) -> None:
     """Rule sets exist, one at most for each kind; what strikes or is ordered at a disturbance finds one."""
     path, known = scenario.path_of(name), edges.names()
     for place, one in enumerate(declared.edge):

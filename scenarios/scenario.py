@@ -98,7 +98,7 @@ class Disturbance(Declaration):
     def _whole(self) -> Self:
         for kind, key, given in (("pole_leak", "leak_a", self.leak_a > 0), ("uplink_cut", "lasts", bool(self.lasts))):
             if (self.kind == kind) != given:
-                rule = f"a {kind} needs '{key}'" if self.kind == kind else f"'{key}' belongs to a {kind} alone"
+                rule = f"{kind} needs '{key}'" if self.kind == kind else f"'{key}' belongs to {kind} alone"
                 raise ValueError(rule)
         return self
 

@@ -78,6 +78,7 @@ class Edge:
         self._waiting: list[Said] = []
         self._told: deque[Reported] = deque(maxlen=spec.memory_messages)
         self._unkept: dict[int, int] = {}
+        self._confessed: Ints = np.zeros(len(fleet.nodes), np.int64)
         fleet.memory_readings = spec.memory_readings
 
     def step(self, t: int) -> list[Up]:
@@ -136,12 +137,14 @@ class Edge:
             self._remember(it)
         for node in back.tolist():
             self._confess(node)
-        return [nodes.births(back), *said]
+        unsaid = np.setdiff1d(back, self._fleet.announced)
+        return [nodes.births(unsaid), *said] if unsaid.size else [*said]
 
     def _confess(self, node: int) -> None:
         """Tell what did not fit into one node's memory (row)."""
         fleet = self._fleet
-        readings, fleet.forgone[node] = int(fleet.forgone[node]), 0
+        readings = int(fleet.forgone[node] - self._confessed[node])
+        self._confessed[node] += readings
         messages = self._unkept.pop(int(fleet.nodes.code[node]), 0)
         if readings or messages:
             first = int(fleet.nodes.devices(np.array([node]))[0])

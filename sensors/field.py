@@ -15,6 +15,7 @@ import numpy as np
 import simpy
 
 from datahub.contract.clock import MINUTE_MS
+from datahub.contract.errors import UsageError
 from datahub.contract.messages import Ack, BirthBatch, Command, Desired, Marker, Rebirth, Reported, Up, Watermarks
 from datahub.contract.observations import Ints, ObservationBatch
 from datahub.transport.bus import FieldBus
@@ -56,6 +57,9 @@ class Field:
         switch_on: when a kind is switched on, if later than the start [ms] (a warm-up of loggers alone).
         resend_s: a pack that the hub has not acknowledged for so long goes up again [s of city time].
         edges: what the gateways of some kinds do by themselves, at most one for each kind.
+
+    Raises:
+        UsageError: if two are for one kind.
     """
 
     def __init__(
@@ -87,6 +91,8 @@ class Field:
         self._orders = Orders(env, world, self.fleets, self._say, self.edges)
         actuators = load_actuators()
         for spec in edges:
+            if spec.kind in self.edges:
+                raise UsageError(f"two rule sets are for a {spec.kind}; a gateway follows one, so put them together")
             if (fleet := self.fleets.get(spec.kind)) is not None:
                 self.edges[spec.kind] = Edge(
                     spec, fleet, world=world, actuator=actuators[spec.kind], hand=self._orders, seeds=seeds

@@ -107,6 +107,7 @@ class Fleet:
         hardware: how they err.
         muted: readings that never came to be, by dropouts (counted for the judge).
         memory_readings: how many unacknowledged readings one node keeps; None: as many as there are.
+        announced: rows of the nodes that have just said who they are, as their line was mended.
         forgone: readings of each node that were not taken because its memory was full.
     """
 
@@ -119,6 +120,8 @@ class Fleet:
         self.hardware = Hardware(kind, sites.device, seeds=seeds, faults=faults, start=start)
         self.muted = 0
         self.memory_readings: int | None = None
+        self.announced: Ints = np.zeros(0, np.int64)
+        self._cut: NDArray[np.bool_] = np.zeros(len(self.nodes), np.bool_)
         self.forgone: Ints = np.zeros(len(self.nodes), np.int64)
         self._link = seeds.rng("field", kind.name, "link")
         self._battery = kind.descriptor.properties[-1].name == BATTERY
@@ -149,8 +152,7 @@ class Fleet:
     def tick(self, world: World, t: int) -> list[Up]:
         """What goes up at the whole minute ``t`` [ms]; ``world`` stands at ``t``."""
         minute = t // MINUTE_MS
-        messages = self.follow_power(world, t)
-        self._follow_uplink(world, t)
+        messages = self.follow_power(world, t) + self._follow_uplink(world, t)
         if self._kept is not None:
             self._sample(world, minute)
         due = self._reports.at(minute)
@@ -301,19 +303,28 @@ class Fleet:
             return []
         energised = world.power.energised(self._feeder)
         messages: list[Up] = []
+        cut = world.uplinks.cut_until(self._feeder) > t
         if (off := np.flatnonzero(self.nodes.powered & ~energised)).size:
-            messages += self.nodes.switch_off(off)
+            gasps = self.nodes.switch_off(off)
+            messages += [gasp for gasp, unheard in zip(gasps, cut[off], strict=True) if not unheard]
         if (on := np.flatnonzero(~self.nodes.powered & energised)).size:
             self.outbox.begin_epoch(on)
-            messages.append(self.nodes.switch_on(on, t))
+            self.nodes.switch_on(on, t)
+            if (heard := on[~cut[on]]).size:
+                messages.append(self.nodes.births(heard))
         return messages
 
-    def _follow_uplink(self, world: World, t: int) -> None:
-        """Nodes whose cabinet's line is cut have no link until it is mended."""
-        if self.kind.unpowered_silent and world.uplinks.any_cut(t):
-            until = world.uplinks.cut_until(self._feeder)
-            cut = np.flatnonzero(until > t)
-            self.outbox.lose_link(cut, until[cut])
+    def _follow_uplink(self, world: World, t: int) -> list[Up]:
+        """Nodes whose cabinet's line is cut have no link until it is mended; then they say again who they are."""
+        self.announced = self.announced[:0]
+        if not self.kind.unpowered_silent or not (world.uplinks.any_cut(t) or self._cut.any()):
+            return []
+        until = world.uplinks.cut_until(self._feeder)
+        cut = until > t
+        self.outbox.lose_link(np.flatnonzero(cut), until[cut])
+        self.announced = np.flatnonzero(self._cut & ~cut & self.nodes.powered)
+        self._cut = cut
+        return [self.nodes.births(self.announced)] if self.announced.size else []
 
     def acts(self, row: int, t: int) -> bool:
         """Whether a device can take an order at ``t``: awake, and its node has power and a link."""

@@ -73,10 +73,11 @@ class EdgeWatch:
             kpis["edge_memory_ratio"] = self.fullest / min(edge.spec.memory_readings for edge in edges)
         if len(self.stopped) == sum(it.kind == "pole_leak" for it in places.values()) and self.stopped:
             kpis["edge_response_s"] = max(t - places[place].at for place, t in self.stopped.items()) / SECOND_MS
+        if cuts:
+            kpis["edge_gap_s"] = max(self._gap_s(place, places[place]) for place in cuts)
         if cuts and len(self.reconciled) == len(cuts):
             ends = {place: places[place].at + places[place].lasts for place in cuts}
             kpis["edge_reconciled_s"] = max(t - ends[place] for place, t in self.reconciled.items()) / SECOND_MS
-            kpis["edge_gap_s"] = max(self._gap_s(place, places[place]) for place in cuts)
         return kpis
 
     def _look_at_leak(self, place: int, it: Disturbance, now: int) -> None:
