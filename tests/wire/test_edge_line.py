@@ -1,4 +1,4 @@
-"""An edge node over a real broker whose TCP line is really cut: it acts and keeps all, and the ledger closes at last."""
+"""An edge node whose TCP line to a real broker is really cut: it acts and keeps all, and the ledger closes at last."""
 
 from __future__ import annotations
 
