@@ -71,8 +71,10 @@ def command(made: Town, name: str, id: str = "c1", **arguments: float) -> Comman
     return Command(id=id, node=node, device=device, name=name, issued=t, expires=t + HOUR_MS, arguments=arguments)
 
 
-def test_a_leaking_lamp_is_switched_off_at_the_next_look_and_the_leak_stops() -> None:
+@pytest.mark.parametrize("minute", range(5))
+def test_a_leaking_lamp_is_switched_off_at_the_next_look_and_the_leak_stops(minute: int) -> None:
     made = lit(LIGHTING)
+    made.run(minute)
     leak(made)
     before = leaking(made)
     made.run(1)
@@ -157,13 +159,25 @@ def test_a_link_that_was_lost_before_the_line_was_cut_changes_no_order() -> None
     of = fleet.nodes.of[[0]]
     fleet.outbox.lose_link(of, np.array([made.now + 12 * MINUTE_MS]))
     made.run(6)
-    node = cut(made, 30)
+    length, node = len(made.up), cut(made, 30)
     made.run(29)
-    assert [it for it in of_node(made.up[-20:], node) if isinstance(it, ObservationBatch)] == []
+    assert of_node(made.up[length:], node) == [], "not even when the lost link would have come back by itself"
     made.run(10)
     packs = [it for it in of_node(made.up, node) if isinstance(it, ObservationBatch)]
     starts = np.concatenate([it.first for it in packs]).tolist()
     assert starts == sorted(starts)
+    assert made.field.ledger()[1] == 0
+
+
+def test_what_nobody_acknowledged_before_the_cut_waits_for_the_line_too() -> None:
+    made = lit(LIGHTING)
+    made.acknowledges = False
+    made.run(5)
+    length, node = len(made.up), cut(made, 30)
+    made.run(29)
+    assert of_node(made.up[length:], node) == []
+    made.acknowledges = True
+    made.run(31)
     assert made.field.ledger()[1] == 0
 
 
