@@ -16,6 +16,8 @@ from datahub.ingest.thresholds import load as load_thresholds
 from scenarios import scenario
 from scenarios.agents.duties import DUTIES
 from scenarios.agents.practice import ordinary
+from scenarios.declarations import broken, unknown
+from scenarios.edges import declared as edges
 from scenarios.obligations import check_case_types, check_departments, check_plan
 from scenarios.survey.city import city_names, load_city, sites
 from sensors.actuator import load_actuators
@@ -44,6 +46,10 @@ def check_all() -> Iterator[str]:
         parameters(name)
     ordinary()
     yield f"{len(tables)} tables of parameters"
+    rule_sets = {
+        name: edges.load(edges.path_of(name), kinds=kinds, actuators=load_actuators()) for name in edges.names()
+    }
+    yield f"{len(rule_sets)} rule sets of edge nodes, {sum(len(it.rules) for it in rule_sets.values())} rules"
     plans, cases = library(), case_types()
     yield f"{len(duties())} duties, {len(plans)} plans, {len(cases)} types of case"
     cities = {name: load_city(name, scale=0.01) for name in city_names()}
@@ -58,6 +64,7 @@ def check_all() -> Iterator[str]:
     for name in scenario.names():
         declared = scenario.load(name)
         _references(name, declared, set(kinds))
+        check_edges(name, declared)
         yield f"scenario {name}: {len(declared.expect)} expectations"
 
 
@@ -71,3 +78,23 @@ def _references(name: str, declared: scenario.Scenario, kinds: set[str]) -> None
     if declared.warmup and (unknown := sorted(set(declared.warmup.kinds) - kinds)):
         raise UsageError(f"{scenario.path_of(name)}: warm-up names kind '{unknown[0]}'; there are: {', '.join(kinds)}")
     Faults.declared(declared.faults)
+
+
+def check_edges(name: str, declared: scenario.Scenario) -> None:
+    """Rule sets exist, one at most for each kind; what strikes or is ordered at a disturbance finds one."""
+    path, known = scenario.path_of(name), edges.names()
+    for place, one in enumerate(declared.edge):
+        if one not in known:
+            raise unknown("rule set of edge nodes", one, known, path=path, keys=("edge", place))
+    for place, it in enumerate(declared.disturbance):
+        same = it.where.same_feeder_as
+        if same is not None and (same >= place or declared.disturbance[same].kind == "main_burst"):
+            rule = (
+                f"disturbance {place} should strike where disturbance {same} did, which is no earlier one on a street"
+            )
+            keys = ("disturbance", place, "where")
+            raise broken(rule, path=path, keys=keys, remedy="name an earlier one of a pole or feeder, counted from 0")
+    for place, order in enumerate(declared.order):
+        if order.at >= len(declared.disturbance) or declared.disturbance[order.at].kind == "main_burst":
+            rule = f"order {place} is given at disturbance {order.at}, which is none on a street"
+            raise broken(rule, path=path, keys=("order", place, "at"), remedy="name one of a pole or feeder, from 0")

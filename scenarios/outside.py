@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import simpy
 
 from datahub.connector import Stub
 from datahub.contract.city import City
 from datahub.contract.clock import duration_ms
 from datahub.contract.errors import UsageError
+from datahub.contract.observations import Ints
 from datahub.transport.bus import FieldBus
 from scenarios.agents.citizen import Citizens
 from scenarios.agents.crew import Crews
+from scenarios.edges import declared as edges
 from scenarios.exchange import stubs_of
 from scenarios.place import pipe_for
 from scenarios.scenario import Disturbance as Declared
 from scenarios.scenario import Scenario
 from scenarios.survey.city import sites
+from sensors.actuator import load_actuators
 from sensors.chance import Seeds
 from sensors.faults import Faults
 from sensors.field import Field
@@ -78,10 +82,9 @@ def assemble(
     seeds = Seeds(seed)
     begins = scenario.start
     start = begins - (duration_ms(scenario.warmup.duration) if scenario.warmup else 0)
-    disturbances = tuple(
-        placed(declared, city, begins=begins, seeds=seeds, ordinal=ordinal)
-        for ordinal, declared in enumerate(scenario.disturbance)
-    )
+    disturbances: tuple[Disturbance, ...] = ()
+    for declared in scenario.disturbance:
+        disturbances += (placed(declared, city, begins=begins, seeds=seeds, earlier=disturbances),)
     env = simpy.Environment(initial_time=start)
     world = World(city, disturbances, seeds, start=start)
     kinds = load_kinds()
@@ -99,6 +102,7 @@ def assemble(
         run=run,
         switch_on={name: begins for name in kinds if name not in early},
         resend_s=resend_s,
+        edges=[edges.load(edges.path_of(name), kinds=kinds, actuators=load_actuators()) for name in scenario.edge],
     )
     systems = stubs_of(city) if stubs is None else stubs
     citizens = Citizens(env, world, seeds)
@@ -106,13 +110,37 @@ def assemble(
     return Outside(env, world, field, systems, citizens, crews, disturbances, begins)
 
 
-def placed(declared: Declared, city: City, *, begins: int, seeds: Seeds, ordinal: int) -> Disturbance:
-    """A declared disturbance with its moment and its object found; the seed chooses among places that fit alike."""
+def placed(
+    declared: Declared, city: City, *, begins: int, seeds: Seeds, earlier: Sequence[Disturbance] = ()
+) -> Disturbance:
+    """A declared disturbance with its moment and its object found; the seed chooses among places that fit alike.
+
+    Raises:
+        UsageError: if it should strike where an earlier one did, and there is no such.
+    """
     at = begins + duration_ms(declared.after)
-    rng = seeds.rng("disturbance", declared.kind, str(ordinal))
+    rng = seeds.rng("disturbance", declared.kind, str(len(earlier)))
+    lasts = duration_ms(declared.lasts) if declared.lasts else 0
     if declared.kind == "main_burst":
         code = int(city.water.pipes.code[pipe_for(city, declared.where, rng=rng)])
     else:
-        table = city.objects["pole" if declared.kind == "lamp_failure" else "lamp_feeder"]
-        code = int(rng.choice(table.code))
-    return Disturbance(kind=declared.kind, at=at, object=code, size=declared.hole_m2)
+        code = int(rng.choice(_on_streets(declared, city, earlier)))
+    return Disturbance(kind=declared.kind, at=at, object=code, size=declared.size, lasts=lasts)
+
+
+def _on_streets(declared: Declared, city: City, earlier: Sequence[Disturbance]) -> Ints:
+    """Codes of the poles or lamp feeders among which a disturbance may choose."""
+    poles = city.objects["pole"]
+    feeder = np.asarray(poles.columns["feeder"], np.int64)
+    at_pole, same = declared.kind in ("lamp_failure", "pole_leak"), declared.where.same_feeder_as
+    if same is None and declared.kind != "uplink_cut":
+        return poles.code if at_pole else city.objects["lamp_feeder"].code
+    wanted = feeder
+    if same is not None:
+        if same >= len(earlier):
+            raise UsageError(
+                f"'{declared.kind}' should strike where disturbance {same} did, which is not an earlier one"
+            )
+        where = earlier[same].object
+        wanted = feeder[(feeder == where) | (poles.code == where)]
+    return poles.code[np.isin(feeder, wanted)] if at_pole else np.unique(wanted)

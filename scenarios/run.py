@@ -198,6 +198,7 @@ def outcome_of(name: str, scenario: Scenario, city: City, story: Story, *, seed:
     heard_s = (int(story.outside.env.now) - begins + warmup) / SECOND_MS
     outcome.kpis |= lamps_of(story.said, story.truth) | story.platform.brain.attentive(heard_s)
     outcome.kpis |= alarms_of(story.said, devices=outcome.devices, days=days)
+    outcome.kpis |= story.edges.kpis()
     cut = scenario.length < declared.load(name).length
     outcome.expectations = judge(outcome, scenario.expect, ended=spoken(scenario.length) if cut else "")
     return outcome

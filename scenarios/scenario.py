@@ -6,9 +6,9 @@ from datetime import datetime
 from difflib import get_close_matches
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from datahub.contract.clock import duration_ms, from_datetime
 from datahub.contract.errors import UsageError
@@ -64,6 +64,7 @@ class Where(Declaration):
         diameter_m: nearest to this nominal diameter [m].
         people_cut_off: only where taking the main out of service leaves at least so many people without water.
         pick: ``largest`` (most flow capacity) or ``any`` of those that fit, drawn by the run's seed.
+        same_feeder_as: only on the lamp feeder of an earlier disturbance (its number, from 0).
     """
 
     district: str = ""
@@ -71,6 +72,7 @@ class Where(Declaration):
     diameter_m: float | None = Field(None, gt=0)
     people_cut_off: int = Field(0, ge=0)
     pick: Literal["largest", "any"] = "any"
+    same_feeder_as: int | None = Field(None, ge=0)
 
 
 class Disturbance(Declaration):
@@ -81,12 +83,53 @@ class Disturbance(Declaration):
         after: when, from the scenario's beginning.
         where: criteria for its place.
         hole_m2: area of a burst's hole [m²].
+        leak_a: current through a pole's damaged insulation [A].
+        lasts: how long an uplink is cut; only there.
     """
 
-    kind: Literal["main_burst", "lamp_failure", "feeder_failure"]
+    kind: Literal["main_burst", "lamp_failure", "feeder_failure", "pole_leak", "uplink_cut"]
     after: Duration
     where: Where = Where()
     hole_m2: float = Field(0.0, ge=0)
+    leak_a: float = Field(0.0, ge=0)
+    lasts: Span | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        for kind, key, given in (("pole_leak", "leak_a", self.leak_a > 0), ("uplink_cut", "lasts", bool(self.lasts))):
+            if (self.kind == kind) != given:
+                rule = f"{kind} needs '{key}'" if self.kind == kind else f"'{key}' belongs to {kind} alone"
+                raise ValueError(rule)
+        return self
+
+    @property
+    def size(self) -> float:
+        """How large it is: hole of a burst [m2], current of a leak [A]."""
+        return self.leak_a if self.kind == "pole_leak" else self.hole_m2
+
+
+class Order(Declaration):
+    """What an operator tells the poles at a place, through the hub. Only in a virtual run.
+
+    Attributes:
+        after: when, from the scenario's beginning.
+        at: number of the disturbance (from 0) at whose pole, or behind whose feeder, the devices stand.
+        desire: settings that are wanted from now on; or
+        command, arguments, expires: an order, and how long it is worth anything.
+    """
+
+    after: Duration
+    at: int = Field(ge=0)
+    desire: dict[str, float] = Field(default_factory=dict)
+    command: str = ""
+    arguments: dict[str, float] = Field(default_factory=dict)
+    expires: Span = "10m"
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if bool(self.desire) == bool(self.command):
+            raise ValueError("an order is either a 'desire' or a 'command'")
+        return self
 
 
 class Scenario(Declaration):
@@ -95,6 +138,8 @@ class Scenario(Declaration):
     Attributes:
         starts: first moment, city-local with offset.
         faults: rates that differ from the ordinary ones (``sensors.faults.Faults``), for all devices.
+        edge: rule sets of edge nodes that are in force (files of ``scenarios/edges``); none: gateways only pass on.
+        order: what an operator tells devices meanwhile.
         silent_share: share of orders that a crew's radio swallows (0-1); None: the declared practice.
         expect: outcome value (dotted path) -> band.
     """
@@ -110,7 +155,9 @@ class Scenario(Declaration):
     warmup: Warmup | None = None
     faults: dict[str, float] = Field(default_factory=dict)
     silent_share: float | None = Field(None, ge=0, le=1)
+    edge: tuple[str, ...] = ()
     disturbance: tuple[Disturbance, ...] = ()
+    order: tuple[Order, ...] = ()
     expect: dict[str, Expectation]
 
     @property

@@ -14,7 +14,9 @@ from datahub.contract.messages import Marker
 from datahub.contract.topics import Topics
 from scenarios import outside as field_side
 from scenarios import platform as city_side
+from scenarios.edges.judged import EdgeWatch
 from scenarios.exchange import DirectExchange
+from scenarios.given import Given
 from scenarios.outside import Outside
 from scenarios.platform import Platform
 from scenarios.scenario import Scenario
@@ -36,6 +38,8 @@ class Story:
     """What a run leaves behind, before it is judged.
 
     Attributes:
+        given: the orders that its operator gave.
+        edges: what became of edge nodes.
         said: every message of the city since the scenario began, in order.
         warmup_s, wall_s: wall time of the warm-up and of the scenario itself [s].
     """
@@ -44,6 +48,8 @@ class Story:
     platform: Platform
     transcript: Transcript
     truth: Truth
+    given: Given
+    edges: EdgeWatch
     said: list[Message] = field(default_factory=list)
     warmup_s: float = 0.0
     wall_s: float = 0.0
@@ -71,13 +77,17 @@ def simulate(
         start, begins, ends = int(outside.env.now), outside.begins, outside.begins + scenario.length
         exchange = DirectExchange(outside.stubs, Seeds(seed))
         platform = city_side.assemble(city, city_end, exchange, directory=directory, run=run, start=start)
-        story = Story(outside, platform, transcript, Truth(outside))
+        given = Given(outside, scenario.order)
+        edges = EdgeWatch(outside, platform, given)
+        story = Story(outside, platform, transcript, Truth(outside), given, edges)
         try:
             outside.begin()
             since = elapsed_s()
             for t in range(start + QUANTUM_MS, ends + 1, QUANTUM_MS):
+                given.give(platform.hub.commands, t)
                 said = quantum(outside, platform, t)
                 story.truth.look()
+                edges.look()
                 if t > begins:
                     _write(story, said, t)
                 elif t == begins:

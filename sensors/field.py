@@ -7,7 +7,7 @@ the field itself waits for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,13 @@ import numpy as np
 import simpy
 
 from datahub.contract.clock import MINUTE_MS
-from datahub.contract.messages import BirthBatch, Command, Desired, Marker, Rebirth, Up, Watermarks
+from datahub.contract.errors import UsageError
+from datahub.contract.messages import Ack, BirthBatch, Command, Desired, Marker, Rebirth, Reported, Up, Watermarks
 from datahub.contract.observations import Ints, ObservationBatch
 from datahub.transport.bus import FieldBus
+from sensors.actuator import load_actuators
 from sensors.chance import Seeds
+from sensors.edge import Edge, EdgeSpec
 from sensors.faults import Faults
 from sensors.fleet import Fleet
 from sensors.kind import Kind, Sites
@@ -53,6 +56,10 @@ class Field:
         run: run id in the markers.
         switch_on: when a kind is switched on, if later than the start [ms] (a warm-up of loggers alone).
         resend_s: a pack that the hub has not acknowledged for so long goes up again [s of city time].
+        edges: what the gateways of some kinds do by themselves, at most one for each kind.
+
+    Raises:
+        UsageError: if two are for one kind.
     """
 
     def __init__(
@@ -68,6 +75,7 @@ class Field:
         run: str = "",
         switch_on: Mapping[str, int] | None = None,
         resend_s: float = 600.0,
+        edges: Sequence[EdgeSpec] = (),
     ) -> None:
         self.env, self.world, self.run = env, world, run
         self.sent = 0
@@ -79,7 +87,16 @@ class Field:
             own = faults if isinstance(faults, Faults) else (faults or {}).get(name, (faults or {}).get("", Faults()))
             start = max(self._start, self._on.get(name, self._start))
             self.fleets[name] = Fleet(kinds[name], sites[name], seeds=seeds, faults=own, start=start, resend_s=resend_s)
-        self._orders = Orders(env, world, self.fleets, self._send, seeds)
+        self.edges: dict[str, Edge] = {}
+        self._orders = Orders(env, world, self.fleets, self._say, self.edges, seeds=seeds)
+        actuators = load_actuators()
+        for spec in edges:
+            if spec.kind in self.edges:
+                raise UsageError(f"two rule sets are for a {spec.kind}; a gateway follows one, so put them together")
+            if (fleet := self.fleets.get(spec.kind)) is not None:
+                self.edges[spec.kind] = Edge(
+                    spec, fleet, world=world, actuator=actuators[spec.kind], hand=self._orders, seeds=seeds
+                )
 
     def begin(self) -> None:
         """Switch the devices on: their births, now or at the time their kind begins."""
@@ -157,6 +174,9 @@ class Field:
             self.world.advance(t)
             for message in fleet.tick(self.world, t):
                 self._send(message)
+            if (edge := self.edges.get(fleet.kind.name)) is not None:
+                for up in edge.step(t):
+                    self._send(up)
 
     def _be_born(self, fleet: Fleet) -> None:
         self._send(fleet.nodes.births())
@@ -169,11 +189,19 @@ class Field:
         for fleet in self.fleets.values():
             rows, ours = fleet.nodes.rows(codes)
             rows = rows[ours]
-            rows = rows[fleet.nodes.powered[rows]]
+            rows = rows[fleet.nodes.powered[rows] & fleet.outbox.linked(rows, int(self.env.now))]
             if len(rows):
                 self._send(fleet.nodes.births(rows))
                 for batch in fleet.outbox.resend(int(self.env.now), nodes=fleet.nodes.code[rows]):
                     self._send(batch)
+                if (edge := self.edges.get(fleet.kind.name)) is not None:
+                    for report in edge.again(fleet.nodes.code[rows]):
+                        self._send(report)
+
+    def _say(self, message: Reported | Ack) -> None:
+        """Send what a device says of its settings, unless its edge node must keep it until the uplink is back."""
+        if not any(edge.keep(message) for edge in self.edges.values()):
+            self._send(message)
 
     def _send(self, message: Up) -> None:
         """Hand a message to the wire; a batch counts as many as it has senders."""

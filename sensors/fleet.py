@@ -106,6 +106,9 @@ class Fleet:
         outbox: what they have said and nobody acknowledged.
         hardware: how they err.
         muted: readings that never came to be, by dropouts (counted for the judge).
+        memory_readings: how many unacknowledged readings one node keeps; None: as many as there are.
+        announced: rows of the nodes that have just said who they are, as their line was mended.
+        forgone: readings of each node that were not taken because its memory was full.
     """
 
     def __init__(
@@ -116,6 +119,10 @@ class Fleet:
         self.outbox = Outbox(self.nodes, resend_s=resend_s)
         self.hardware = Hardware(kind, sites.device, seeds=seeds, faults=faults, start=start)
         self.muted = 0
+        self.memory_readings: int | None = None
+        self.announced: Ints = np.zeros(0, np.int64)
+        self._cut: NDArray[np.bool_] = np.zeros(len(self.nodes), np.bool_)
+        self.forgone: Ints = np.zeros(len(self.nodes), np.int64)
         self._link = seeds.rng("field", kind.name, "link")
         self._battery = kind.descriptor.properties[-1].name == BATTERY
         self._last_state: Ints = np.full(len(sites) if kind.watch else 0, UNSEEN, np.int64)
@@ -145,7 +152,7 @@ class Fleet:
     def tick(self, world: World, t: int) -> list[Up]:
         """What goes up at the whole minute ``t`` [ms]; ``world`` stands at ``t``."""
         minute = t // MINUTE_MS
-        messages = self.follow_power(world, t)
+        messages = self.follow_power(world, t) + self._follow_uplink(world, t)
         if self._kept is not None:
             self._sample(world, minute)
         due = self._reports.at(minute)
@@ -194,9 +201,13 @@ class Fleet:
         if self._battery:
             hourly = (self._period[due] >= HOUR_MIN) | ((t // MINUTE_MS - self._phase[due]) % HOUR_MIN == 0)
             said = said.beside(np.where(hourly, self.hardware.voltage_v(due, t), np.nan))
-        return self._send(said.where(self._able(due, t)), t)
+        return self._send(said.where(self.able(due, t)), t)
 
-    def _able(self, rows: Ints, t: int) -> NDArray[np.bool_]:
+    def sampled(self, minute: int) -> Ints:
+        """Rows of the devices that measure by themselves at a minute."""
+        return (self._reports if self._kept is None else self._samples).at(minute)
+
+    def able(self, rows: Ints, t: int) -> NDArray[np.bool_]:
         """Which devices can speak: awake, and their node has power."""
         return self.hardware.awake(rows, t) & self.nodes.powered[self.nodes.of[rows]]
 
@@ -222,12 +233,12 @@ class Fleet:
         if self._kept is None:
             changed[due] = False
         rows = np.flatnonzero(changed)
-        rows = rows[self._able(rows, t)]
-        if not len(rows):
-            return []
-        times = np.array([t])
-        said = _Said.of(rows, self.hardware.read(truth[rows][:, None], rows, times), times)
-        batch, of = self._pack(said, t)
+        rows = rows[self.able(rows, t)]
+        return self.speak(rows, self.hardware.read(truth[rows][:, None], rows, np.array([t])), t) if len(rows) else []
+
+    def speak(self, rows: Ints, values: Floats, t: int) -> list[ObservationBatch]:
+        """Devices (rows, ascending, at least one) say at once what they read: values (d, 1, p), not yet rounded."""
+        batch, of = self._pack(self._within_memory(_Said.of(rows, values, np.array([t]))), t)
         return [self.outbox.lay(batch, of, t)]
 
     def _send(self, said: _Said, t: int) -> list[ObservationBatch]:
@@ -242,11 +253,21 @@ class Fleet:
             said = said.where(~mute)
         if (cut := senders[late < self.faults.late]).size:
             self._lose_link(cut[self.outbox.linked(cut, t)], t)
-        batch, spoke = self._pack(said, t)
+        batch, spoke = self._pack(self._within_memory(said), t)
         now = self.outbox.lay(batch, spoke, t)
         if not (twice := senders[double < self.faults.duplicate]).size:
             return [now]
         return [now, now.select(np.isin(now.node, self.nodes.code[twice]))]
+
+    def _within_memory(self, said: _Said) -> _Said:
+        """What its nodes can still keep; the rest never comes to be and is counted."""
+        if self.memory_readings is None or self.outbox.in_flight + said.values.size <= self.memory_readings:
+            return said
+        of, n = self.nodes.of[said.rows], len(self.nodes)
+        coming = np.bincount(of, weights=np.isfinite(said.values).sum(axis=1), minlength=n).astype(np.int64)
+        full = self.outbox.in_flight_of_each() + coming > self.memory_readings
+        self.forgone += np.where(full, coming, 0)
+        return said.where(~full[of])
 
     def _lose_link(self, cut: Rows, t: int) -> None:
         """These nodes (rows) have no link for a while."""
@@ -282,12 +303,28 @@ class Fleet:
             return []
         energised = world.power.energised(self._feeder)
         messages: list[Up] = []
+        cut = world.uplinks.cut_until(self._feeder) > t
         if (off := np.flatnonzero(self.nodes.powered & ~energised)).size:
-            messages += self.nodes.switch_off(off)
+            gasps = self.nodes.switch_off(off)
+            messages += [gasp for gasp, unheard in zip(gasps, cut[off], strict=True) if not unheard]
         if (on := np.flatnonzero(~self.nodes.powered & energised)).size:
             self.outbox.begin_epoch(on)
-            messages.append(self.nodes.switch_on(on, t))
+            self.nodes.switch_on(on, t)
+            if (heard := on[~cut[on]]).size:
+                messages.append(self.nodes.births(heard))
         return messages
+
+    def _follow_uplink(self, world: World, t: int) -> list[Up]:
+        """Nodes whose cabinet's line is cut have no link until it is mended; then they say again who they are."""
+        self.announced = self.announced[:0]
+        if not self.kind.unpowered_silent or not (world.uplinks.any_cut(t) or self._cut.any()):
+            return []
+        until = world.uplinks.cut_until(self._feeder)
+        cut = until > t
+        self.outbox.lose_link(np.flatnonzero(cut), until[cut])
+        self.announced = np.flatnonzero(self._cut & ~cut & self.nodes.powered)
+        self._cut = cut
+        return [self.nodes.births(self.announced)] if self.announced.size else []
 
     def acts(self, row: int, t: int) -> bool:
         """Whether a device can take an order at ``t``: awake, and its node has power and a link."""

@@ -106,14 +106,17 @@ class Hardware:
             shown[:, :, place] += bias[rows][:, None]
         return shown
 
-    def read(self, values: Floats, rows: Ints, times: Ints) -> Floats:
-        """What devices measured: ``values`` (d, s, p) of the world at ``times`` (s,) [ms] with all that is wrong."""
-        shown = self.lasting(values, rows)
+    def read(self, values: Floats, rows: Ints, times: Ints, *, rng: np.random.Generator | None = None) -> Floats:
+        """What devices measured: ``values`` (d, s, p) of the world at ``times`` (s,) [ms] with all that is wrong.
+
+        ``rng``: scatter of readings that are not the devices' own reports; None: the kind's stream ``noise``.
+        """
+        shown, rng = self.lasting(values, rows), rng or self._rng
         if len(where := self._scattered):
-            draw = self._rng.standard_normal((*shown.shape[:2], len(where)))
+            draw = rng.standard_normal((*shown.shape[:2], len(where)))
             shown[..., where] *= 1 + self._scatter[where] * draw
         if len(where := self._noisy):
-            shown[..., where] += self._noise[where] * self._rng.standard_normal((*shown.shape[:2], len(where)))
+            shown[..., where] += self._noise[where] * rng.standard_normal((*shown.shape[:2], len(where)))
         self._creep(shown, rows, times)
         self._stick(shown, rows, times)
         return shown

@@ -13,14 +13,19 @@ import simpy
 
 from datahub.contract.codes import AckStatus
 from datahub.contract.firmware import FIRMWARE, UPDATE_FIRMWARE
-from datahub.contract.messages import Ack, Command, Desired, Reported, Up
+from datahub.contract.messages import Ack, Command, Desired, Reported
 from sensors.actuator import Refused, load_actuators
 from sensors.chance import Seeds
+from sensors.edge import Edge
 from sensors.firmware import Firmware
 from sensors.fleet import Fleet
 from sensors.world.world import World
 
 Motion: TypeAlias = tuple[Generator[int, None, None], int | None]
+
+
+class Held(Refused):
+    """A device's edge node holds it by a safety rule, whatever the platform wants; the text says which and why."""
 
 
 class Orders:
@@ -31,10 +36,12 @@ class Orders:
         env: simpy.Environment,
         world: World,
         fleets: Mapping[str, Fleet],
-        send: Callable[[Up], None],
+        send: Callable[[Reported | Ack], None],
+        edges: Mapping[str, Edge],
+        *,
         seeds: Seeds,
     ) -> None:
-        self._env, self._world, self._fleets, self._send = env, world, fleets, send
+        self._env, self._world, self._fleets, self._send, self._edges = env, world, fleets, send, edges
         self._firmware = Firmware(seeds)
         self._actuators = load_actuators()
         self._last: dict[str, Ack] = {}
@@ -69,6 +76,7 @@ class Orders:
             self._ack(order, AckStatus.EXPIRED, "came too late")
             return
         try:
+            self._ask(fleet, row, order.name, order.arguments)
             motion, pause = self._begin(order, fleet, row)
         except Refused as error:
             self._ack(order, AckStatus.REJECTED, str(error))
@@ -92,16 +100,50 @@ class Orders:
         actuator = self._actuators.get(fleet.kind.name)
         if actuator is None:
             return
-        mark = f"desired {order.version}"
+        mark, kept = f"desired {order.version}", ""
         for key in sorted(set(order.state) & set(actuator.settings)):
+            wanted = {key: order.state[key]}
             try:
-                motion, pause = self._start(fleet, row, actuator.settings[key], {key: order.state[key]})
+                self._ask(fleet, row, actuator.settings[key], wanted)
+                motion, pause = self._start(fleet, row, actuator.settings[key], wanted)
+            except Held as error:
+                kept = f"version {order.version} of what is wanted is refused: {error}"
+                continue
             except Refused:
                 continue
             self._latest[order.device] = mark
             if not (yield from self._move(motion, pause, order.device, mark)):
                 return
-        self.report(fleet, row)
+        self.report(fleet, row, kept)
+
+    def set_locally(self, fleet: Fleet, row: int, *, setting: str, value: float, reason: str) -> None:
+        """An edge node sets a device of its own now; an order under way is ended by it as by any newer one."""
+        self._env.process(self._by_rule(fleet, row, setting, value, reason))
+
+    def _by_rule(
+        self, fleet: Fleet, row: int, setting: str, value: float, reason: str
+    ) -> Generator[simpy.Event, Any, None]:
+        device = int(fleet.sites.device[row])
+        try:
+            motion, pause = self._start(
+                fleet, row, self._actuators[fleet.kind.name].settings[setting], {setting: value}
+            )
+        except Refused as error:
+            self.report(fleet, row, f"{reason}; the device refuses: {error}")
+            return
+        self._latest[device] = reason
+        if (yield from self._move(motion, pause, device, reason)):
+            self.report(fleet, row, reason)
+
+    def _ask(self, fleet: Fleet, row: int, name: str, arguments: Mapping[str, float]) -> None:
+        """Ask the device's edge node, if it has one, whether it lets the platform do this.
+
+        Raises:
+            Held: if a safety rule holds the device.
+        """
+        edge = self._edges.get(fleet.kind.name)
+        if edge is not None and (why := edge.objection(row, name, arguments)):
+            raise Held(why)
 
     def _begin(self, order: Command, fleet: Fleet, row: int) -> Motion:
         """Begin a command, or the update of the device itself, which is the same for every kind with a command link.
@@ -156,14 +198,14 @@ class Orders:
         self._last[order.id] = ack
         self._send(ack)
 
-    def report(self, fleet: Fleet, row: int) -> None:
-        """A device says what its settings are, and which firmware it runs."""
+    def report(self, fleet: Fleet, row: int, reason: str = "") -> None:
+        """A device says what its settings are, which firmware it runs, and why, if that is not what is wanted of it."""
         actuator = self._actuators.get(fleet.kind.name)
         if actuator is None:
             return
         node, device = int(fleet.nodes.code[fleet.nodes.of[row]]), int(fleet.sites.device[row])
         state = actuator.state(self._world, fleet.sites, row) | {FIRMWARE: self._firmware.of(device)}
-        self._send(Reported(node=node, device=device, t=int(self._env.now), state=state))
+        self._send(Reported(node=node, device=device, t=int(self._env.now), state=state, reason=reason))
 
 
 def _in_order(order: Command | Desired) -> tuple[int, int, int, str]:

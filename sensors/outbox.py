@@ -94,6 +94,10 @@ class Outbox:
             return again
         batch = concatenate(batches)
         of, _ = self._nodes.rows(batch.node)
+        cut = self._no_link_until[of] > t
+        for release in np.unique(self._no_link_until[of[cut]]).tolist():
+            self._held.setdefault(release, []).insert(0, batch.select(cut & (self._no_link_until[of] == release)))
+        batch, of = batch.select(~cut), of[~cut]
         dark = ~self._nodes.powered[of]
         if dark.any():
             self._held.setdefault(t + WITHOUT_POWER_MS, []).append(batch.select(dark))
@@ -109,7 +113,7 @@ class Outbox:
             if overdue and it.again > t:
                 kept.append(it)
                 continue
-            chosen = it.waits & self._nodes.powered[it.of]
+            chosen = it.waits & self._nodes.powered[it.of] & self.linked(it.of, t)
             if nodes is not None:
                 chosen &= np.isin(it.batch.node, nodes)
             rest = it.waits & ~chosen
@@ -147,6 +151,16 @@ class Outbox:
         """Readings published and not yet acknowledged."""
         waiting = sum(int(it.batch.counts[it.waits].sum()) for it in self._sent)
         return waiting + sum(len(batch) for batches in self._held.values() for batch in batches)
+
+    def in_flight_of_each(self) -> Ints:
+        """Readings of each node published and not yet acknowledged."""
+        each = np.zeros(len(self._nodes), np.int64)
+        for it in self._sent:
+            np.add.at(each, it.of[it.waits], it.batch.counts[it.waits])
+        for batches in self._held.values():
+            for batch in batches:
+                np.add.at(each, self._nodes.rows(batch.node)[0], batch.counts)
+        return each
 
     def _keep(self, batch: ObservationBatch, of: Rows, t: int) -> None:
         if batch.packs:

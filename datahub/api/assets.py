@@ -137,7 +137,7 @@ def router(queries: Queries, assets: Assets, *, token: str) -> APIRouter:
 
     @routes.get("/owners")
     def owners() -> list[OwnedView]:
-        return [OwnedView(owner=owner, count=count) for owner, count in sorted(assets.owned().items())]
+        return [OwnedView(owner=owner, count=count) for owner, count in sorted(assets.shares().items())]
 
     @routes.get("/assets/{code}")
     def one(code: CodePath) -> AssetView:

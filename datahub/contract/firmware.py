@@ -6,10 +6,7 @@ from typing import Final
 
 from datahub.contract.messages import ArgumentDescriptor
 
-UPDATE_UPDATE: Final = ArgumentDescriptor(UPDATE_FIRMWARE, VERSION, 1.0, 2.0**31 - 1)
-"""What the command takes, as births say it."""
-
-FIRMWARE: Final = "update_firmware"
+UPDATE_FIRMWARE: Final = "update_firmware"
 """Command to load, install and start another version; every device with a command link takes it."""
 
 VERSION: Final = "version"

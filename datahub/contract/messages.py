@@ -118,12 +118,17 @@ class Death(msgspec.Struct, frozen=True):
 
 
 class Reported(msgspec.Struct, frozen=True):
-    """What a device says its settings are (reported side of its shadow)."""
+    """What a device says its settings are (reported side of its shadow).
+
+    ``reason`` is empty where they are as the platform wanted; else it says why the field set or kept them otherwise (an
+    edge node's rule, and what it saw).
+    """
 
     node: int
     device: int
     t: int
     state: dict[str, float]
+    reason: str = ""
     schema: int = SCHEMA
 
 

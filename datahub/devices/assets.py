@@ -195,7 +195,7 @@ class Assets:
             self.owners.refresh(session)
             return self.owners.of(devices.tolist())
 
-    def owned(self) -> Mapping[str, int]:
+    def shares(self) -> Mapping[str, int]:
         """How many devices that were born each department owns; those of nobody under the empty name."""
         with self._store.lock, self._store.session() as session:
             self.owners.refresh(session)

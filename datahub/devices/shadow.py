@@ -12,7 +12,13 @@ from sqlmodel import Session, select
 from datahub.contract.messages import Reported
 from datahub.events import StateReported
 from datahub.store.session import Store
-from datahub.store.tables import ShadowRow
+from datahub.store.tables import AuditRow, ShadowRow
+
+ACTED_LOCALLY: Final = "acted_locally"
+"""Word of the audit for what an edge node did, or kept against a wish, by a rule of its own."""
+
+LONGEST_REASON: Final = 500
+"""A reason is kept up to so many characters; what a node says is not to be trusted with the disk."""
 
 _UPSERT: Final = text(
     "INSERT INTO hub_shadow (device, desired, version, desired_t, reported, reported_t) "
@@ -75,11 +81,16 @@ class Shadows:
             self._known.update(new)
 
     def heard(self, session: Session, reports: Sequence[Reported], *, t: int) -> list[StateReported]:
-        """Take in reports, given in their order; one older than what is known says nothing new."""
+        """Take in reports, given in their order; one older than what is known says nothing new.
+
+        What the field did or kept by itself goes into the audit with its reason, once however often it is said.
+        """
         said: list[StateReported] = []
         new: dict[int, Shadow] = {}
         for report in reports:
             old = new.get(report.device) or self.get(report.device)
+            if report.reason and not _told(session, report):
+                session.add(_audit(report))
             if report.t < old.reported_t:
                 continue
             told = old.reported | report.state
@@ -87,6 +98,29 @@ class Shadows:
             said.append(StateReported(t, report.device, report.state))
         self._keep(session, new)
         return said
+
+
+def _audit(report: Reported) -> AuditRow:
+    state = ", ".join(f"{name} = {value:g}" for name, value in sorted(report.state.items()))
+    return AuditRow(
+        t=report.t,
+        who=str(report.node),
+        action=ACTED_LOCALLY,
+        subject=str(report.device),
+        detail=f"{state}; {report.reason[:LONGEST_REASON]}",
+    )
+
+
+def _told(session: Session, report: Reported) -> bool:
+    """Whether the audit holds this already; a node says again what may have been lost on the way."""
+    row = _audit(report)
+    same = select(AuditRow.id).where(
+        AuditRow.subject == row.subject,
+        AuditRow.action == row.action,
+        AuditRow.t == row.t,
+        AuditRow.detail == row.detail,
+    )
+    return session.exec(same).first() is not None
 
 
 def _shadow(row: ShadowRow) -> Shadow:

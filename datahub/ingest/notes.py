@@ -28,7 +28,7 @@ def rank(note: Note) -> tuple[int, int, str, str]:
     if isinstance(note, Ack):
         return (note.t, note.device, note.command, f"{list(type(note.status)).index(note.status)}")
     if isinstance(note, Reported):
-        return (note.t, note.device, "", "".join(sorted(note.state)))
+        return (note.t, note.device, "", "".join(sorted(note.state)) + note.reason)
     if isinstance(note, Death):
         return (note.epoch, note.node, "", "")
     return (0, note.count, note.kind, "")

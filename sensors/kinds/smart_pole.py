@@ -34,7 +34,7 @@ def measure(world: World, sites: Sites, t: int | Ints) -> Floats:
     return np.column_stack(
         (
             street.lamp_power_w(rows),
-            street.dimming_ratio[rows] if burning else np.zeros(len(rows)),
+            np.where(street.closed[rows], street.dimming_ratio[rows], 0.0) if burning else np.zeros(len(rows)),
             street.cabinet_temperature_c(rows),
             street.leakage_current_a(rows),
             street.tilt_deg(rows),

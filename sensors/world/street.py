@@ -1,6 +1,7 @@
 """The street: lamps on their poles, the noise and the air around them.
 
-A lamp burns when its feeder has power, the city's lighting is switched on (sun), and it is not broken. LED lamps die
+A lamp burns when its feeder has power, its own circuit is closed at the pole, the city's lighting is switched on (sun),
+and it is not broken. Damaged insulation of that circuit leaks to earth until it is opened or mended. LED lamps die
 at a constant rate (unverified; CJJ 89 asks for 98 % of main-road lamps lit, domain.md 5, G). Noise follows traffic by
 10 lg of its volume; its levels lie around GB 3096 class 4a, 70/55 dBA (domain.md 5, V2 [S125][S126]). Fine dust is a
 background of the coast in summer plus what traffic adds (unverified).
@@ -69,6 +70,8 @@ class Street:
         self._repairs = np.zeros(n, np.int64)
         self.fails_at: Ints = start + self._life_ms(np.arange(n))
         self.dimming_ratio: Floats = np.ones(n)
+        self.closed: NDArray[np.bool_] = np.ones(n, np.bool_)
+        self._fault_a: Floats = np.zeros(n)
         self._haze_rng = seeds.rng("street", "haze")
         self._haze: list[float] = []
         self._haze_from = start // HOUR_MS - 1
@@ -87,12 +90,17 @@ class Street:
         self.fails_at[row] = min(int(self.fails_at[row]), self.now)
 
     def repair(self, row: int) -> str:
-        """The lamp of one pole is mended; tells what it was (see ``CAUSES``), "" if it was sound."""
+        """The lamp of one pole and its circuit are mended; tells what it was (``CAUSES``), "" if it was sound."""
+        self._fault_a[row], self.closed[row] = 0.0, True
         cause = self.cause(row)
         if cause:
             self._repairs[row] += 1
             self.fails_at[row] = self.now + self._life_ms(np.array([row]))[0]
         return cause
+
+    def leak(self, row: int, *, current_a: float) -> None:
+        """The insulation of one lamp's circuit is damaged: so much current [A] runs to earth while it is live."""
+        self._fault_a[row] = current_a
 
     def cause(self, row: int) -> str:
         """What broke the lamp of one pole, "" if it is sound."""
@@ -108,7 +116,7 @@ class Street:
 
     def lit(self, rows: Ints, *, test: bool = False) -> NDArray[np.bool_]:
         """Whether lamps burn now; with ``test``, whether they would if a worker switched them on."""
-        able = ~self.broken[rows] & self._power.energised(self._feeder[rows])
+        able = ~self.broken[rows] & self._power.energised(self._feeder[rows]) & self.closed[rows]
         wanted = test or self._sun.lamps_burn()
         return able & (self.dimming_ratio[rows] > 0) if wanted else np.zeros(len(rows), np.bool_)
 
@@ -145,7 +153,13 @@ class Street:
         """Current to earth at each pole now [A]: some milliamperes, more when damp (trip at 30 mA, domain.md 5, G)."""
         damp = self._weather.humidity_percent(self._lon[rows], self._lat[rows]) / 100
         live = self._power.energised(self._feeder[rows])
-        return np.where(live, 0.002 * np.exp(0.4 * self._quirk[rows]) * (0.5 + damp), 0.0)
+        usual = 0.002 * np.exp(0.4 * self._quirk[rows]) * (0.5 + damp)
+        return np.where(live, usual + self.fault_current_a(rows), 0.0)
+
+    def fault_current_a(self, rows: Ints) -> Floats:
+        """What runs to earth through each pole's damaged insulation now [A]."""
+        live = self._power.energised(self._feeder[rows]) & self.closed[rows]
+        return np.where(live, self._fault_a[rows], 0.0)
 
     def tilt_deg(self, rows: Ints) -> Floats:
         """Tilt of each pole [deg]; as built, well under the warning of 3 deg (domain.md 5, G)."""

@@ -18,6 +18,7 @@ from sensors.world.power import Power
 from sensors.world.street import Street
 from sensors.world.sun import Sun
 from sensors.world.traffic import Traffic
+from sensors.world.uplink import Uplinks
 from sensors.world.water import Water
 from sensors.world.weather import Weather
 
@@ -39,7 +40,7 @@ class World:
 
     Attributes:
         now: city time [ms].
-        weather, sun, power, street, traffic, water: its rooms; each tells what is so at ``now``.
+        weather, sun, power, uplinks, street, traffic, water: its rooms; each tells what is so at ``now``.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class World:
         self.sun = Sun(lon=lon, lat=lat, start=start)
         feeders = city.objects.get("lamp_feeder")
         self.power = Power(feeders.code if feeders is not None else np.zeros(0, np.int64))
+        self.uplinks = Uplinks()
         self.traffic = Traffic(city.objects.get("signal_junction"), seeds, start=start)
         self.street = Street(
             city.objects.get("pole"),
@@ -94,6 +96,12 @@ class World:
                 self.street.fail(row_of(self.city.objects["pole"], disturbance.object))
             case Breakage.FEEDER_FAILURE:
                 self.power.fail(disturbance.object)
+            case Breakage.POLE_LEAK:
+                self.street.leak(row_of(self.city.objects["pole"], disturbance.object), current_a=disturbance.size)
+            case Breakage.UPLINK_CUT:
+                feeder = row_of(self.city.objects["lamp_feeder"], disturbance.object)
+                code = int(self.city.objects["lamp_feeder"].code[feeder])
+                self.uplinks.cut(code, until=disturbance.at + disturbance.lasts)
             case _:
                 kinds = ", ".join(Breakage)
                 raise UsageError(f"disturbance '{disturbance.kind}' is unknown; take one of {kinds}")

@@ -152,3 +152,21 @@ def test_a_command_moves_by_the_table_or_not_at_all(wanted: list[AckStatus]) -> 
             with pytest.raises(IllegalMove, match=f"command x is '{before}'"):
                 move(row, status, t=1)
             assert row.status == before
+
+
+def test_what_the_field_did_by_itself_is_in_the_audit_once_however_often_it_is_told(town: Town) -> None:
+    acted = Reported(node=GATEWAY, device=201, t=T0 + 5, state={"lamp_on": 0.0}, reason="rule 'r': x = 31 above 30")
+    kept = Reported(node=GATEWAY, device=201, t=T0 + 9, state={"lamp_on": 0.0}, reason="y" * 100_000)
+    town.send(acted)
+    town.hub.tick(T0 + MINUTE)
+    town.send(kept)
+    town.send(acted)
+    town.send(Reported(node=GATEWAY, device=201, t=T0 + 10, state={"lamp_on": 1.0}))
+    town.hub.tick(T0 + 2 * MINUTE)
+    rows = [row for row in town.hub.queries.audit(subject="201") if row.action == "acted_locally"]
+    assert [(row.t, row.who, row.detail[:40]) for row in rows] == [
+        (T0 + 9, str(GATEWAY), "lamp_on = 0; " + "y" * 27),
+        (T0 + 5, str(GATEWAY), "lamp_on = 0; rule 'r': x = 31 above 30"),
+    ]
+    assert len(rows[0].detail) < 600
+    assert town.hub.queries.shadow(201).reported == {"lamp_on": 1.0}

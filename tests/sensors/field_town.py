@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -17,6 +17,7 @@ from datahub.contract.observations import ObservationBatch, concatenate
 from datahub.transport.local import LocalBus
 from scenarios.survey.city import load_city, sites
 from sensors.chance import Seeds
+from sensors.edge import EdgeSpec
 from sensors.faults import NO_FAULTS, Faults
 from sensors.field import Field
 from sensors.kind import load_kinds
@@ -113,6 +114,7 @@ def town(
     start: int = START,
     begun: bool = True,
     absent: Iterable[str] = (),
+    edges: Sequence[EdgeSpec] = (),
 ) -> Town:
     """A field of some kinds (none named: all) on the harbour, switched on."""
     known = load_kinds()
@@ -128,6 +130,7 @@ def town(
         seeds,
         faults=faults,
         switch_on=switch_on,
+        edges=edges,
     )
     if begun:
         made.begin()

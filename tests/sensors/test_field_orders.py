@@ -80,6 +80,7 @@ def test_an_order_that_came_too_late_expires_and_moves_nothing() -> None:
         (VALVE, "move", {"position_ratio": 0.5, "speed": 1}, "takes no 'speed'"),
         (VALVE, "move", {"position_ratio": 0.5, "travel_s": 1}, "between 10 and"),
         (POLE, "dim", {"level_ratio": -0.1}, "between 0 and 1"),
+        (POLE, "switch", {"lamp_on": 0.5}, "neither 0"),
         (SIGNAL, "preempt", {"phase_state": 7}, "no phase"),
         (SIGNAL, "preempt", {"phase_state": 1.5}, "no phase"),
         ("pressure_logger", "move", {"position_ratio": 0.5}, "takes no commands"),
@@ -181,7 +182,7 @@ def test_what_is_desired_is_applied_and_reported_and_an_older_wish_is_left_alone
     made.run(1)
     made.order(Desired(node=node, device=device, version=1, state={"level_ratio": 0.9}))
     made.run(1)
-    assert [it.state for it in made.reported(device)] == [{"level_ratio": 0.3, "firmware": 1.0}]
+    assert [it.state for it in made.reported(device)] == [{"level_ratio": 0.3, "lamp_on": 1.0, "firmware": 1.0}]
 
 
 def test_an_impossible_wish_changes_nothing_and_the_device_reports_what_is() -> None:
@@ -189,7 +190,7 @@ def test_an_impossible_wish_changes_nothing_and_the_device_reports_what_is() -> 
     node, device = made.device(POLE)
     made.order(Desired(node=node, device=device, version=1, state={"level_ratio": 7.0}))
     made.run(1)
-    assert [it.state for it in made.reported(device)] == [{"level_ratio": 1.0, "firmware": 1.0}]
+    assert [it.state for it in made.reported(device)] == [{"level_ratio": 1.0, "lamp_on": 1.0, "firmware": 1.0}]
 
 
 def test_a_wish_for_a_valve_is_reported_when_the_valve_is_there() -> None:
