@@ -9,6 +9,8 @@ from fastapi import FastAPI
 from datahub.api import assets as register
 from datahub.api import commands as orders
 from datahub.api import devices, health, ledger, metrics, observations, problems, protection
+from datahub.api.sensorthings import router as sensorthings
+from datahub.api.sensorthings.service import SensorThings
 from datahub.devices.assets import Assets
 from datahub.hub import Hub
 
@@ -25,8 +27,19 @@ def app(hub: Hub, *, assets: Assets | None = None, token: str = "") -> FastAPI:
     return api
 
 
-def attach(api: FastAPI, hub: Hub, *, assets: Assets | None = None, token: str = "", prefix: str = "") -> None:
-    """Add the API's routes below ``prefix``, and its way of telling problems, to an application."""
+def attach(
+    api: FastAPI,
+    hub: Hub,
+    *,
+    assets: Assets | None = None,
+    token: str = "",
+    prefix: str = "",
+    things: SensorThings | None = None,
+) -> None:
+    """Add the API's routes below ``prefix``, and its way of telling problems, to an application.
+
+    ``things``: the hub's SensorThings, where somebody else speaks through it too (MQTT).
+    """
     queries = hub.queries
     problems.install(api, prefix=prefix)
     routers = [
@@ -40,6 +53,7 @@ def attach(api: FastAPI, hub: Hub, *, assets: Assets | None = None, token: str =
     ]
     if assets is not None:
         routers.append(register.router(queries, assets, token=token))
+    routers.append(sensorthings.router(things or SensorThings(hub), token=token, prefix=prefix))
     for router in routers:
         api.include_router(router, prefix=prefix)
 
