@@ -2,14 +2,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+CLIENTS ?= .clients
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: demo test check fmt clean
+.PHONY: demo test check clients fmt clean
 
 demo: $(VENV)/installed
 	$(BIN)/citybrain demo $(DEMO)
 
-test: $(VENV)/installed-dev
+test: $(VENV)/installed-dev $(CLIENTS)/installed
 	$(BIN)/pytest -n 2 --dist worksteal $(TESTS)
 
 check: $(VENV)/installed-dev
@@ -20,12 +21,14 @@ check: $(VENV)/installed-dev
 	$(BIN)/citybrain check
 	$(BIN)/pytest -q tests/house
 
+clients: $(CLIENTS)/installed
+
 fmt: $(VENV)/installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) $(CLIENTS) build dist *.egg-info
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("citybrain needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Call: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
@@ -38,3 +41,13 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@ $(VENV)/installed
+
+# Clients of open standards that nobody here wrote, each in an environment of its own, because their pins conflict.
+$(CLIENTS)/installed: tests/standards/clients.txt | $(VENV)/bin/python
+	@set -e; grep -v '^#' $< | while read -r pins; do \
+	  name=$${pins%%==*}; \
+	  echo "client $$name"; \
+	  [ -x $(CLIENTS)/$$name/bin/python ] || $(PYTHON) -m venv $(CLIENTS)/$$name; \
+	  $(CLIENTS)/$$name/bin/python -m pip install --quiet --disable-pip-version-check $$pins; \
+	done
+	@touch $@

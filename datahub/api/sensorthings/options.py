@@ -53,7 +53,7 @@ class Options:
         """The same question for the page after this."""
         kept = [(name, value) for name, value in self.text if name != "$skip"]
         pairs = [*kept, ("$skip", str(self.skip + self.top))]
-        return "&".join(f"{name}={quote(value, safe='(),/$;:')}" for name, value in pairs)
+        return "&".join(f"{name}={quote(value, safe='(),/$;:=')}" for name, value in pairs)
 
 
 def read(query: str) -> Options:

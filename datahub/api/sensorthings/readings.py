@@ -130,7 +130,7 @@ class Readings:
         """When each was said, by the pack it came in; None where the journal of packs was made short or says nothing.
 
         Packs are known by node and numbers, and numbers begin anew with each epoch: the earliest pack that was sent
-        after the reading was taken is its own.
+        after the reading was taken is its own, or the only one there is.
         """
         device = np.asarray(found["device"], np.int64)
         if not len(device):
@@ -148,8 +148,9 @@ class Readings:
         said: list[int | None] = []
         for i in range(len(device)):
             fits = (packs["node"] == node[i]) & (packs["first"] <= sequence[i])
-            fits &= (packs["first"] + packs["count"] > sequence[i]) & (packs["result_time"] >= taken[i])
-            at = np.flatnonzero(fits)
+            fits &= packs["first"] + packs["count"] > sequence[i]
+            after = np.flatnonzero(fits & (packs["result_time"] >= taken[i]))
+            at = after[:1] if len(after) or fits.sum() > 1 else np.flatnonzero(fits)
             said.append(int(packs["result_time"][at[0]]) if len(at) else None)
         return said
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from typing import Annotated, Final
 
 import msgspec
@@ -44,10 +45,6 @@ Body = Annotated[bytes, Depends(_body)]
 def router(things: SensorThings, *, token: str, prefix: str = "") -> APIRouter:
     """Routes of SensorThings. ``prefix``: below which they are included, for the links."""
     routes = APIRouter(prefix=ROOT, include_in_schema=False)
-    seat = Seat(token)
-
-    def allowed(request: Request) -> None:
-        seat(_bearing(request))
 
     def answer(request: Request) -> Answer:
         return Answer(things.source, f"{str(request.base_url).rstrip('/')}{prefix}{ROOT}")
@@ -61,6 +58,16 @@ def router(things: SensorThings, *, token: str, prefix: str = "") -> APIRouter:
     def get(text: str, request: Request) -> Response:
         wanted = options.read(request.scope["query_string"].decode("latin-1"))
         return _got(things, answer(request), path.read(text), wanted)
+
+    _add_changes(routes, things, answer, seat=Seat(token))
+    return routes
+
+
+def _add_changes(routes: APIRouter, things: SensorThings, answer: Callable[[Request], Answer], *, seat: Seat) -> None:
+    """The routes that change anything."""
+
+    def allowed(request: Request) -> None:
+        seat(_bearing(request))
 
     @routes.post("/CreateObservations", dependencies=[Depends(allowed)])
     def many(request: Request, body: Body) -> Response:
@@ -95,8 +102,6 @@ def router(things: SensorThings, *, token: str, prefix: str = "") -> APIRouter:
     def delete(text: str) -> Response:
         things.changes.delete(_entity(things, text))
         return Response(status_code=200)
-
-    return routes
 
 
 def _got(things: SensorThings, tell: Answer, asked: path.ResourcePath, wanted: options.Options) -> Response:
