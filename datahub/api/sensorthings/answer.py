@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -15,7 +15,7 @@ from datahub.api.sensorthings.options import Options
 from datahub.api.sensorthings.readings import Page, Scope
 from datahub.api.sensorthings.source import Source
 
-LOOKED_AT: Final = 200_000
+LOOKED_AT: Final = 100_000
 """Entities that one question may look at before it is refused. Ours to choose: some seconds."""
 
 FOLLOWED: Final = 10_000
@@ -84,13 +84,16 @@ class Answer:
             page = [entities.at(i) for i in range(options.skip, min(options.skip + options.top, total))]
             more = options.skip + options.top < total
         else:
-            matching = self._matching(entities, options)
-            if options.order:
-                matching = iter(self._sorted(list(matching), options))
-            everything = list(matching) if options.count or options.order else None
-            found = list(islice(iter(everything or matching), options.skip, options.skip + options.top + 1))
-            total = len(everything) if everything is not None else -1
-            page, more = found[: options.top], len(found) > options.top
+            matching: Iterable[Entity] = self._matching(entities, options)
+            page, total, more = [], 0, False
+            for one in self._sorted(list(matching), options) if options.order else matching:
+                if total >= options.skip and len(page) < options.top:
+                    page.append(one)
+                elif total >= options.skip:
+                    more = True
+                    if not options.count:
+                        break
+                total += 1
         return self._page(Page(page, more, total if options.count else None), options, path=path, refs=refs)
 
     def observations(self, scope: Scope, options: Options, *, path: str, refs: bool = False) -> Fields:

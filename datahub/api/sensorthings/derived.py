@@ -36,7 +36,8 @@ _S = EntitySet
 class _Layout:
     """The registry by thing: devices in the order of their things, and where each thing's begin.
 
-    ``streams`` and ``orders`` count up the properties and the commands of the devices before each.
+    ``streams`` and ``orders`` count up the properties and the commands of the devices before each; ``by_code`` and
+    ``by_thing`` are rows in the order of their codes; ``sort`` is the class of a thing, -1 if its code tells none.
     """
 
     kinds: tuple[KindDescriptor, ...]
@@ -50,6 +51,9 @@ class _Layout:
     lat: Floats
     streams: Ints
     orders: Ints
+    sort: Ints
+    by_code: Ints
+    by_thing: Ints
 
 
 class Derived:
@@ -61,12 +65,16 @@ class Derived:
         self._register: dict[int, tuple[str, str, str, float, float]] = {}
         self._laid = self._lay_out()
 
+    def refresh(self) -> None:
+        """Look whether things were entered into the asset register."""
+        found = entities.register(self._hub.store, len(self._register))
+        if found is not None:
+            with self._hub.store.lock:
+                self._register = found
+
     def _now(self) -> _Layout:
         with self._hub.store.lock:
             self._hub.registry.settle()
-            found = entities.register(self._hub.store, len(self._register))
-            if found is not None:
-                self._register = found
             version = (self._hub.registry.version, len(self._register))
             if version != self._version:
                 self._laid, self._version = self._lay_out(), version
@@ -82,22 +90,28 @@ class Derived:
         rows, thing_of = rows[order], thing_of[order]
         thing, first = np.unique(thing_of, return_index=True)
         lon, lat = registry.lon[rows][first], registry.lat[rows][first]
-        others = sorted(code for code, it in self._register.items() if it[0] == "object" and code not in set(thing))
+        entered = np.array([code for code, it in self._register.items() if it[0] == "object"], np.int64)
+        others = np.setdiff1d(entered, thing).tolist()
         kind = registry.kind[rows].astype(np.int64)
         widths = np.array([len(it.properties) for it in kinds], np.int64)[kind] if len(rows) else rows
         orders = np.array([len(it.commands) for it in kinds], np.int64)[kind] if len(rows) else rows
+        things = np.concatenate([thing, np.array(others, np.int64)])
+        device = registry.device[rows]
         return _Layout(
             kinds=kinds,
-            device=registry.device[rows],
+            device=device,
             kind=kind,
             thing_of=thing_of,
             born=registry.nodes.epoch[registry.nodes.rows(registry.node[rows])] if len(rows) else rows,
-            thing=np.concatenate([thing, np.array(others, np.int64)]),
+            thing=things,
             first=np.concatenate([first, np.full(len(others), len(rows))]).astype(np.int64),
             lon=np.concatenate([lon, np.array([self._register[code][3] for code in others])]),
             lat=np.concatenate([lat, np.array([self._register[code][4] for code in others])]),
             streams=np.concatenate([[0], np.cumsum(widths)]).astype(np.int64),
             orders=np.concatenate([[0], np.cumsum(orders)]).astype(np.int64),
+            sort=np.where(coding.valid(things), things // 10 // coding.ORDINALS % 10_000, -1),
+            by_code=np.argsort(device),
+            by_thing=np.argsort(things),
         )
 
     # sets
@@ -171,10 +185,7 @@ class Derived:
     # where they lie
 
     def _thing(self, at: _Layout, text: str) -> int | None:
-        if not (text.isdecimal() and text.isascii() and len(text) < 19):
-            return None
-        found = np.flatnonzero(at.thing == int(text))
-        return int(found[0]) if len(found) else None
+        return next(iter(_among(at.thing, at.by_thing, text)), None)
 
     def _guests(self, at: _Layout, thing: str) -> range:
         """Rows of the devices of a thing."""
@@ -183,9 +194,7 @@ class Derived:
 
     def _rows(self, at: _Layout, code: str) -> list[int]:
         """Row of a device, if there is such a one."""
-        if not (code.isdecimal() and code.isascii() and len(code) < 19):
-            return []
-        return [int(row) for row in np.flatnonzero(at.device == int(code))]
+        return _among(at.device, at.by_code, code)
 
     def _kind_of(self, at: _Layout, key: str) -> list[str]:
         return [at.kinds[at.kind[i]].name for i in self._rows(at, key.partition(":")[0])]
@@ -215,22 +224,22 @@ class Derived:
         if entity_set is _S.HISTORICAL_LOCATIONS:
             born = int(at.born[at.first[i]]) if at.first[i] < len(at.born) else 0
             return Entity(entity_set, key, {"time": to_utc(born)})
-        name = self._named(int(key))
+        sort = _class_of(int(at.sort[i]))
+        name = self._named(int(key), sort)
         point = {"type": "Point", "coordinates": [float(at.lon[i]), float(at.lat[i])]}
         if entity_set is _S.THINGS:
-            return Entity(entity_set, key, {**name, "properties": self._told(int(key))})
+            return Entity(entity_set, key, {**name, "properties": self._told(int(key), sort)})
         place = "location" if entity_set is _S.LOCATIONS else "feature"
         return Entity(entity_set, key, {**name, "encodingType": GEOJSON, place: point, "properties": {}})
 
-    def _named(self, code: int) -> Fields:
-        sort = _class_of(code)
+    def _named(self, code: int, sort: str) -> Fields:
         named = self._register.get(code)
         name = named[1] if named and named[1] else f"{sort} {code}"
         return {"name": name, "description": f"{sort.replace('_', ' ')} with the unified code {code}"}
 
-    def _told(self, code: int) -> Fields:
+    def _told(self, code: int, sort: str) -> Fields:
         named = self._register.get(code)
-        return {"code": str(code), "class": _class_of(code), **({"owner": named[2]} if named else {})}
+        return {"code": str(code), "class": sort, **({"owner": named[2]} if named else {})}
 
     def _streams(self, at: _Layout, i: int) -> list[Entity]:
         return [self._stream(at, i, place) for place in range(len(at.kinds[at.kind[i]].properties))]
@@ -265,6 +274,14 @@ class Derived:
         return Entity(_S.TASKING_CAPABILITIES, f"{device}:{name}", fields, device=device, says=name)
 
 
+def _among(codes: Ints, order: Ints, text: str) -> list[int]:
+    """Row of a code in a column, if the text is one that stands there. ``order``: rows by code."""
+    if not (text.isdecimal() and text.isascii() and len(text) < 19):
+        return []
+    at = int(np.searchsorted(codes, int(text), sorter=order))
+    return [int(order[at])] if at < len(order) and codes[order[at]] == int(text) else []
+
+
 def _place(ends: Ints, i: int) -> tuple[int, int]:
     row = int(np.searchsorted(ends, i, side="right")) - 1
     return row, i - int(ends[row])
@@ -289,10 +306,10 @@ def _properties(at: _Layout) -> dict[str, PropertyDescriptor]:
     return found
 
 
-def _class_of(code: int) -> str:
-    if not coding.valid(code):
+def _class_of(number: int) -> str:
+    """What a class of unified codes is called; a code of no such form is of a thing."""
+    if number < 0:
         return "thing"
-    number = int(coding.split(code)[1])
     return _CLASS_NAMES.get(number, "device" if f"{number:04d}".startswith(coding.DEVICE_MAJOR) else "object")
 
 

@@ -103,8 +103,8 @@ def _apply(name: str, arguments: tuple[object, ...], *, now: int) -> object:
 
 
 def _alike(arguments: tuple[object, ...]) -> tuple[object, ...]:
-    """Times that are text, read as times where the other side is one; numbers as text beside text (keys)."""
-    if any(isinstance(one, Moment) for one in arguments):
+    """Times that are text, read as times where the other side is one or a length of time."""
+    if any(isinstance(one, Moment | Duration) for one in arguments):
         return tuple(_moment(one) if isinstance(one, str) else one for one in arguments)
     return arguments
 

@@ -89,6 +89,7 @@ _TOKEN: Final = re.compile(
     r"|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)"
     r"|(?P<name>@?[A-Za-z_][\w.]*(?:/@?[\w.]+)*)|(?P<sign>[(),-])"
 )
+_LONGEST_MS: Final = 200 * 366 * DAY_MS
 _DURATION: Final = re.compile(r"(-?)P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 
 
@@ -183,7 +184,10 @@ def duration(text: str) -> Duration:
         raise wrong(f"'{text:.40}' is no duration; write it like P1D or PT15M")
     sign, days, hours, minutes, seconds = found.groups()
     whole = int(days or 0) * DAY_MS + int(hours or 0) * HOUR_MS + int(minutes or 0) * MINUTE_MS
-    return Duration((whole + round(float(seconds or 0) * SECOND_MS)) * (-1 if sign else 1))
+    whole += round(float(seconds or 0) * SECOND_MS)
+    if whole > _LONGEST_MS:
+        raise wrong(f"'{text:.40}' is longer than 200 years")
+    return Duration(-whole if sign else whole)
 
 
 _WORDS: Final[dict[str, Value]] = {"true": True, "false": False, "null": None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -34,10 +35,7 @@ def geometry(value: object) -> BaseGeometry | None:
         Problem: 400, if a literal is no WKT.
     """
     if isinstance(value, Shape):
-        try:
-            return shapely.from_wkt(value.wkt)
-        except GEOSException as error:
-            raise wrong(f"'{value.wkt:.60}' is no WKT; write it like POINT (113.58 22.27)") from error
+        return _written(value.wkt)
     if isinstance(value, dict):
         inner = value.get("geometry", value)
         try:
@@ -45,6 +43,14 @@ def geometry(value: object) -> BaseGeometry | None:
         except (GEOSException, ValueError, TypeError, AttributeError, KeyError, IndexError):
             return None
     return None
+
+
+@lru_cache(maxsize=64)
+def _written(wkt: str) -> BaseGeometry:
+    try:
+        return shapely.from_wkt(wkt)
+    except GEOSException as error:
+        raise wrong(f"'{wkt:.60}' is no WKT; write it like POINT (113.58 22.27)") from error
 
 
 def compared(name: str, one: object, other: object) -> bool | float | None:

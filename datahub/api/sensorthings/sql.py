@@ -20,9 +20,9 @@ COLUMNS: Final[Mapping[tuple[str, ...], str]] = {
 _SIGNS: Final = {
     "or": "({} OR {})",
     "and": "({} AND {})",
-    "not": "(NOT {})",
+    "not": "(NOT COALESCE({}, FALSE))",
     "eq": "({} = {})",
-    "ne": "({} <> {})",
+    "ne": "({} IS DISTINCT FROM {})",
     "gt": "({} > {})",
     "ge": "({} >= {})",
     "lt": "({} < {})",

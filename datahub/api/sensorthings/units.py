@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 from datahub.contract.units import UNITS, written_unit
@@ -51,7 +52,8 @@ _ENDINGS: Final = {
 }
 
 
-def unit_of_measurement(property_name: str) -> dict[str, object]:
+@cache
+def unit_of_measurement(property_name: str) -> Mapping[str, object]:
     """The unit that a property's name carries; nulls where it carries none (clause 8.2.4: a unit may be null)."""
     unit = written_unit(property_name)
     if unit is None:

@@ -32,6 +32,7 @@ def follow(source: Source, path: ResourcePath) -> Place:
     Raises:
         Problem: 404, at the step that leads nowhere.
     """
+    source.derived.refresh()
     first, *rest = path.steps
     entity_set = _SETS.get(first.name)
     if entity_set is None:
