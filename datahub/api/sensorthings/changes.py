@@ -174,8 +174,12 @@ class Changes:
                 raise wrong(f"all observations of {stream.path} are about FeaturesOfInterest({known[0]})")
             if known:
                 return stream
-            named = key if isinstance(key, int | str) else self.create(_S.FEATURES_OF_INTEREST, told).key
-            found = self._source.find(_S.FEATURES_OF_INTEREST, named)
+            named = self._one(FEATURE, key, made=[], depth=0) if isinstance(key, int | str) else None
+            found = (
+                self.create(_S.FEATURES_OF_INTEREST, told)
+                if named is None
+                else self._source.find(_S.FEATURES_OF_INTEREST, named)
+            )
         elif known:
             return stream
         else:
