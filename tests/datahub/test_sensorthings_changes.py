@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from hub_town import METER, T0, Town, births
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_api import Asgi, problem
 
 from datahub.api.app import app
+from datahub.api.sensorthings.model import RELATIONS, REQUIRED, EntitySet, fields_of
+from datahub.api.sensorthings.service import SensorThings
 from datahub.api.sensorthings.units import property_name, unit_of_measurement
 from datahub.contract.clock import DAY_MS, MINUTE_MS, to_utc
 from datahub.devices import coding
@@ -255,6 +260,82 @@ def test_nobody_changes_anything_without_the_token(office: Office) -> None:
             problem(office.client.request(method, f"/v1.1/{path}", json=thing(), headers=headers), 401)
         problem(office.client.post("/v1.1/CreateObservations", json=[], headers=headers), 401)
     assert office.get("Things?$count=true")["@iot.count"] == 0
+
+
+def test_a_stream_whose_birth_a_crash_prevented_is_born_when_it_first_observes(office: Office) -> None:
+    (air,) = streams_of(office, office.made("Things", thing(Datastreams=[stream()])))
+    things = SensorThings(office.hub)
+    found = things.source.find(EntitySet.DATASTREAMS, air)
+    unborn = things.source.created.add(EntitySet.DATASTREAMS, found.fields, found.links)
+    (made,) = things.changes.observe(unborn, [{"result": 3}])
+    assert coding.split(made.device)[2] == unborn.key
+    office.hub.tick(T0 + 1)
+    assert office.hub.queries.latest("sta_air_temperature_c").value.tolist() == [3.0]
+
+
+texts = st.sampled_from(["", "x", "@iot.id", "2025-01-01T00:00:00Z", GEOJSON, f"{KIND}OM_Measurement", "9", "\u0000"])
+plain = st.none() | st.booleans() | st.integers(-3, 10**19) | st.floats() | texts
+keys = st.sampled_from(
+    [
+        *(name for entity_set in REQUIRED for name in fields_of(entity_set)),
+        *(to.name for relations in RELATIONS.values() for to in relations),
+        *("@iot.id", "result", "resultTime", "taskingParameters", "valid_s", "components", "dataArray", "type"),
+        *("coordinates", "symbol", "op", "path", "value", "from"),
+    ]
+)
+jsons = st.recursive(
+    plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=6), max_leaves=12
+)
+paths = st.sampled_from([*EntitySet, "Things(2)", "Datastreams(6)/Observations", "Things(2)/Locations", "Sensors(4)"])
+
+
+@pytest.fixture(scope="module")
+def furnished_office() -> Iterator[Office]:
+    made = Office()
+    made.made("Things", thing(Datastreams=[stream()]))
+    yield made
+    made.hub.close()
+
+
+def spoilt(body: object) -> st.SearchStrategy[object]:
+    """A body with here and there something else in it."""
+    if isinstance(body, dict):
+        return st.fixed_dictionaries({name: spoilt(value) for name, value in body.items()}) | jsons
+    if isinstance(body, list):
+        return st.tuples(*map(spoilt, body)).map(list) | jsons
+    return st.one_of(*[st.just(body)] * 6, jsons)
+
+
+WHOLE = thing(Datastreams=[stream(Observations=[{"result": 1, "phenomenonTime": to_utc(T0)}])], properties={"a": 1})
+
+
+@settings(max_examples=200)
+@given(spoilt(WHOLE))
+def test_a_deep_insert_is_made_whole_or_refused_and_leaves_nothing(furnished_office: Office, body: object) -> None:
+    before = {each: furnished_office.get(f"{each}?$count=true&$top=0")["@iot.count"] for each in REQUIRED}
+    answer = furnished_office.client.post(
+        "/v1.1/Things", content=json.dumps(body), headers={"Content-Type": "application/json"}
+    )
+    after = {each: furnished_office.get(f"{each}?$count=true&$top=0")["@iot.count"] for each in REQUIRED}
+    if answer.status_code == 201:
+        assert after[EntitySet.THINGS] == before[EntitySet.THINGS] + 1  # type: ignore[operator]
+    else:
+        assert problem(answer, answer.status_code)
+        assert answer.status_code < 500
+        assert after == before
+
+
+@settings(max_examples=400)
+@given(paths | st.just("CreateObservations"), st.sampled_from(("POST", "PATCH", "PUT")), jsons, st.booleans())
+def test_no_body_breaks_the_hub(furnished_office: Office, path: str, method: str, body: object, patch: bool) -> None:
+    kind = "application/json-patch+json" if patch else "application/json"
+    answer = furnished_office.client.request(
+        method, f"/v1.1/{path}", content=json.dumps(body), headers={"Content-Type": kind}
+    )
+    assert answer.status_code < 500, answer.text
+    assert answer.status_code in (200, 201) or problem(answer, answer.status_code)
+    ledger = furnished_office.hub.queries.ledger()
+    assert ledger.received == ledger.stored
 
 
 @pytest.mark.parametrize(

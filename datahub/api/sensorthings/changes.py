@@ -157,6 +157,8 @@ class Changes:
     def observe(self, stream: Entity, bodies: list[dict[str, object]]) -> list[Entity]:
         """Create observations of one datastream, all or none."""
         readings = [self.observing.read(stream, body) for body in bodies]
+        if not stream.device:  # the process ended between its creation and its birth
+            stream = self._speaking(stream)
         for body in bodies:
             stream = self._about(stream, body.get("FeatureOfInterest"))
         return self.observing.observe(stream, readings)
