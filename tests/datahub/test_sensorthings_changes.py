@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from hub_town import METER, T0, Town, births
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_api import Asgi, problem
 
@@ -297,21 +297,35 @@ def furnished_office() -> Iterator[Office]:
     made.hub.close()
 
 
-def spoilt(body: object) -> st.SearchStrategy[object]:
-    """A body with here and there something else in it."""
-    if isinstance(body, dict):
-        return st.fixed_dictionaries({name: spoilt(value) for name, value in body.items()}) | jsons
-    if isinstance(body, list):
-        return st.tuples(*map(spoilt, body)).map(list) | jsons
-    return st.one_of(*[st.just(body)] * 6, jsons)
+def places(body: object, way: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The way to everything within a body."""
+    yield way
+    inner = body.items() if isinstance(body, dict) else enumerate(body) if isinstance(body, list) else ()
+    for name, value in inner:
+        yield from places(value, (*way, name))
+
+
+def spoilt(body: object, way: tuple[str | int, ...], junk: object) -> object:
+    """The same body with something else at one place."""
+    if not way:
+        return junk
+    copied = dict(body) if isinstance(body, dict) else list(body)  # type: ignore[call-overload]
+    copied[way[0]] = spoilt(copied[way[0]], way[1:], junk)
+    return copied
 
 
 WHOLE = thing(Datastreams=[stream(Observations=[{"result": 1, "phenomenonTime": to_utc(T0)}])], properties={"a": 1})
 
 
 @settings(max_examples=200)
-@given(spoilt(WHOLE))
-def test_a_deep_insert_is_made_whole_or_refused_and_leaves_nothing(furnished_office: Office, body: object) -> None:
+@given(st.sampled_from(list(places(WHOLE))), jsons)
+@example((), WHOLE)
+@example(("Datastreams", 0, "Observations", 0, "result"), "warm")
+@example(("Datastreams", 0, "Sensor", "name"), None)
+def test_a_deep_insert_is_made_whole_or_refused_and_leaves_nothing(
+    furnished_office: Office, way: tuple[str | int, ...], junk: object
+) -> None:
+    body = spoilt(WHOLE, way, junk)
     before = {each: furnished_office.get(f"{each}?$count=true&$top=0")["@iot.count"] for each in REQUIRED}
     answer = furnished_office.client.post(
         "/v1.1/Things", content=json.dumps(body), headers={"Content-Type": "application/json"}

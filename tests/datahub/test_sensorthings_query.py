@@ -13,8 +13,11 @@ from test_api import House, furnished, problem
 
 from datahub.api.problems import Problem
 from datahub.api.sensorthings import evaluate, options, path
+from datahub.api.sensorthings.answer import MOST_ASKED, Answer
 from datahub.api.sensorthings.grammar import Call, Literal, Moment, Name, parse
 from datahub.api.sensorthings.model import RELATIONS, EntitySet, relation
+from datahub.api.sensorthings.readings import Scope
+from datahub.api.sensorthings.service import SensorThings
 from datahub.contract.clock import MINUTE_MS, to_utc
 
 T0 = 1_763_793_120_000
@@ -210,6 +213,20 @@ def test_every_navigation_link_of_every_entity_leads_somewhere_and_every_relatio
                     for other in others[:2] if back is not None else ():
                         home = house.client.get(f"{other['@iot.selfLink']}/{back.name}?$top=1000").json()
                         assert entity["@iot.id"] in [it["@iot.id"] for it in home.get("value", [home])]
+
+
+def test_an_answer_that_would_be_too_long_is_refused(house: House) -> None:
+    hub = (
+        "Things($expand=Datastreams($expand=Thing($expand=Datastreams($expand=Thing,Observations($top=1)),Locations)))"
+    )
+    short = house.client.get(f"/v1.1/Sensors?$expand=Datastreams($expand={hub.replace('Things', 'Thing', 1)})")
+    assert short.status_code == 200, short.text
+    answer = Answer(SensorThings(house.hub).source, "")
+    asked = options.read("$top=0")
+    for _ in range(MOST_ASKED):
+        answer.observations(Scope(), asked, path="")
+    with pytest.raises(Problem, match="smaller"):
+        answer.observations(Scope(), asked, path="")
 
 
 def test_the_root_says_what_of_the_standard_is_spoken(house: House) -> None:

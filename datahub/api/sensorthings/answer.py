@@ -21,6 +21,12 @@ LOOKED_AT: Final = 100_000
 FOLLOWED: Final = 10_000
 """Entities over a relation that a filter looks at, for each entity."""
 
+MOST_TOLD: Final = 20_000
+"""Entities that one answer tells, those within others included, and ..."""
+
+MOST_ASKED: Final = 200
+"""... times that it asks for observations. Ours to choose."""
+
 _IDS: Final = ("id", "@iot.id")
 _ARRAY: Final = ("id", "phenomenonTime", "resultTime", "result", "resultQuality")
 
@@ -30,6 +36,7 @@ class Answer:
 
     def __init__(self, source: Source, base: str) -> None:
         self._source, self._base, self._now = source, base, source.now()
+        self._told = self._asked = 0
 
     def address(self, path: str) -> str:
         """A path below the root as a whole address."""
@@ -38,6 +45,9 @@ class Answer:
     def entity(self, entity: Entity, options: Options) -> Fields:
         """One entity, as it is wanted."""
         _check(entity.set, options)
+        self._told += 1
+        if self._told > MOST_TOLD:
+            raise wrong(f"the answer would tell more than {MOST_TOLD} entities; expand less, or give a smaller $top")
         chosen = options.select
         told: Fields = {"@iot.id": entity.key, "@iot.selfLink": self.address(entity.path)}
         told |= {
@@ -99,6 +109,9 @@ class Answer:
     def observations(self, scope: Scope, options: Options, *, path: str, refs: bool = False) -> Fields:
         """A page of observations."""
         _check(EntitySet.OBSERVATIONS, options)
+        self._asked += 1
+        if self._asked > MOST_ASKED:
+            raise wrong(f"the answer would tell the observations of more than {MOST_ASKED}; give a smaller $top")
         page = self._source.readings.page(scope, options, now=self._now)
         if options.array:
             return self._array(page, options, path=path)

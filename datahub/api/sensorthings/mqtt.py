@@ -99,7 +99,6 @@ class Extension:
     def publish(self) -> int:
         """Send out what the last tick evaluated of the declared datastreams; returns how many observations."""
         fresh = self._fresh()
-        tell = Answer(self._things.source, self._base)
         to = relation(EntitySet.OBSERVATIONS, "Datastream")
         topics: dict[tuple[int, str], str] = {}
         for one in fresh:
@@ -108,7 +107,8 @@ class Extension:
                 topics[one.device, one.says] = f"v1.1/{stream.path}/Observations" if stream else ""
             topic = topics[one.device, one.says]
             if topic:
-                self._connection.send(Outgoing(topic, _ENCODER.encode(tell.entity(one, Options())), qos=0))
+                told = Answer(self._things.source, self._base).entity(one, Options())
+                self._connection.send(Outgoing(topic, _ENCODER.encode(told), qos=0))
                 self.published += 1
         return len(fresh)
 
