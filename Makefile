@@ -2,14 +2,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+CLIENTS ?= .clients
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: demo test check fmt clean clients-node clients-schemathesis
+.PHONY: demo test check clients clients-node fmt clean
 
 demo: $(VENV)/installed
 	$(BIN)/citybrain demo $(DEMO)
 
-test: $(VENV)/installed-dev
+test: $(VENV)/installed-dev $(CLIENTS)/installed
 	$(BIN)/pytest -n 2 --dist worksteal $(TESTS)
 
 check: $(VENV)/installed-dev
@@ -20,20 +21,14 @@ check: $(VENV)/installed-dev
 	$(BIN)/citybrain check
 	$(BIN)/pytest -q tests/house
 
-# Clients and validators of tests/standards that run on Node.js (needs nodejs and npm).
-clients-node: .clients/node/installed
+clients: $(CLIENTS)/installed
 
-.clients/node/installed: tests/standards/package.json
+# Clients and validators of tests/standards that run on Node.js (needs nodejs and npm).
+clients-node: $(CLIENTS)/node/installed
+
+$(CLIENTS)/node/installed: tests/standards/package.json
 	mkdir -p $(@D) && cp $< $(@D)/
 	npm install --prefix $(@D) --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
-	touch $@
-
-# The fuzzer of the API, away from our own versions of what it stands on.
-clients-schemathesis: .clients/schemathesis/installed
-
-.clients/schemathesis/installed: tests/standards/schemathesis.txt
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 fmt: $(VENV)/installed-dev
@@ -41,7 +36,7 @@ fmt: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) $(CLIENTS) build dist *.egg-info
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("citybrain needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Call: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
@@ -54,3 +49,13 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@ $(VENV)/installed
+
+# Clients of open standards that nobody here wrote, each in an environment of its own, because their pins conflict.
+$(CLIENTS)/installed: tests/standards/clients.txt | $(VENV)/bin/python
+	@set -e; grep -v '^#' $< | while read -r pins; do \
+	  name=$${pins%%==*}; \
+	  echo "client $$name"; \
+	  [ -x $(CLIENTS)/$$name/bin/python ] || $(PYTHON) -m venv $(CLIENTS)/$$name; \
+	  $(CLIENTS)/$$name/bin/python -m pip install --quiet --disable-pip-version-check $$pins; \
+	done
+	@touch $@

@@ -18,7 +18,7 @@ from sqlmodel import Session, col, delete, select
 from datahub.answers import Health
 from datahub.commands import Commands
 from datahub.contract.codes import Reason
-from datahub.contract.messages import Ack, Alarm, BirthBatch, Death, Desired, Marker, Rebirth, Reported
+from datahub.contract.messages import Ack, Alarm, BirthBatch, Death, Desired, Marker, Rebirth, Reported, Up
 from datahub.contract.topics import Topics
 from datahub.devices import guard as limits
 from datahub.devices.alarms import Alarms, keep_alarms
@@ -47,7 +47,7 @@ from datahub.store.journal import Journal
 from datahub.store.observations import Observations, Progress
 from datahub.store.session import Store
 from datahub.store.tables import AuditRow, InboxRow
-from datahub.transport.bus import CityBus, Delivery
+from datahub.transport.bus import CityBus, Delivery, Handed
 
 WRITE_ROWS: Final = 500_000
 """Readings are handed to the column store in pieces of at least this size: four row groups of DuckDB are written in
@@ -158,6 +158,11 @@ class Hub:
             self._arrivals.keep(deliveries)
             self._bus.acknowledge(deliveries)
             return None
+
+    def take_in(self, messages: Sequence[Up]) -> None:
+        """Take in what a door of the hub says in the name of a node, as if by the wire; durable when this returns."""
+        with self.store.lock:
+            self._enter([Handed(message) for message in messages])
 
     def _enter(self, deliveries: Sequence[Delivery]) -> Marker | None:
         """Take in what is kept and what has just come; returns the last marker among it."""

@@ -34,6 +34,11 @@ class Settings(BaseSettings):
     runs: Path = Field(Path("runs"), description="folder that runs are written to")
     data: Path = Field(Path("citybrain-data"), description="folder of the live platform's databases")
     api_token: SecretStr = Field(SecretStr(""), description="token that may order commands through the API")
+    sensorthings_mqtt: str = Field(
+        "",
+        description="kinds of device whose new observations are published as SensorThings too, with commas between; "
+        "'created': what came by its API, 'all'; empty: none, and none is created by MQTT",
+    )
     seat_password: SecretStr = Field(SecretStr(""), description="password of the local seat 'operator'")
 
     @classmethod

@@ -335,7 +335,7 @@ class Fleet:
 
     def speaks(self, row: int, t: int) -> bool:
         """Whether a device can say anything at ``t``: awake, and its node has power."""
-        return bool(self._able(np.array([row]), t)[0])
+        return bool(self.able(np.array([row]), t)[0])
 
     def epoch(self, row: int) -> int:
         """When the node of a device was switched on [ms]."""

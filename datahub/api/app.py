@@ -21,6 +21,8 @@ from datahub.api import (
 )
 from datahub.api import commands as orders
 from datahub.api.bodies import Bounded
+from datahub.api.sensorthings import router as sensorthings
+from datahub.api.sensorthings.service import SensorThings
 from datahub.devices.assets import Assets
 from datahub.hub import Hub
 
@@ -45,10 +47,12 @@ def attach(
     token: str = "",
     prefix: str = "",
     broker: str = descriptions.BROKER,
+    things: SensorThings | None = None,
 ) -> None:
     """Add the API's routes below ``prefix``, and its way of telling problems, to an application.
 
-    ``broker`` is the URL at which devices and listeners find the wire.
+    ``broker`` is the URL at which devices and listeners find the wire; ``things`` the hub's SensorThings, where
+    somebody else speaks through it too (MQTT).
     """
     queries = hub.queries
     ground = descriptions.Ground(hub.topics, hub.thresholds, prefix, broker, assets is not None)
@@ -69,6 +73,7 @@ def attach(
     ]
     if assets is not None:
         routers.append(register.router(queries, assets, token=token))
+    routers.append(sensorthings.router(things or SensorThings(hub), token=token, prefix=prefix))
     for router in routers:
         api.include_router(router, prefix=prefix, responses=problems.DECLARED)
 

@@ -22,6 +22,9 @@ INFLIGHT: Final = 100
 QUEUED: Final = 1_000_000
 """What waits for a hub that is away; mosquitto's default of 1 000 silently drops the rest."""
 
+SENSORTHINGS: Final = "v1.1/#"
+"""Topics of SensorThings' MQTT extension (OGC 18-088, 13): the hub's voice, for all who listen northbound."""
+
 
 def write(
     folder: Path,
@@ -81,9 +84,9 @@ def rights(credentials: Sequence[CredentialRow], topics: Topics) -> str:
         mine: list[str] = []
         match Role(row.role):
             case Role.HUB:
-                mine = [f"topic readwrite {topics.root}/#"]
+                mine = [f"topic readwrite {topics.root}/#", f"topic readwrite {SENSORTHINGS}"]
             case Role.LISTENER:
-                mine = [f"topic read {topics.alarm('#')}"]
+                mine = [f"topic read {topics.alarm('#')}", f"topic read {SENSORTHINGS}"]
             case Role.CARRIER:
                 for node in map(int, row.carries.split()):
                     mine += [f"topic write {topics.of(node, word)}" for word in UPWARD]

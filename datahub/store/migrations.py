@@ -64,6 +64,7 @@ _NEW_IN_3: Final = (
     "hub_batch_item",
     "hub_job",  # firmware and settings rolled out in stages
     "hub_job_device",
+    "hub_sta_entity",  # what was created through SensorThings
 )
 
 

@@ -281,6 +281,19 @@ class AssetRow(SQLModel, table=True):
     stage: int
 
 
+class StaEntityRow(SQLModel, table=True):
+    """A thing, sensor, datastream ... created through SensorThings; ``gone`` when it was deleted [ms] (0: is there).
+
+    ``body``: fields, links and what the hub knows it by, as JSON.
+    """
+
+    __tablename__ = "hub_sta_entity"
+    id: int | None = Field(default=None, primary_key=True)
+    sort: str = Field(index=True)
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    gone: int = Field(default=0, sa_column=_big())
+
+
 class EpochRow(SQLModel, table=True):
     """A birth epoch that is over: what the node said in it may still come."""
 

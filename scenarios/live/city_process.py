@@ -12,6 +12,8 @@ from fastapi import FastAPI
 from brain.console.door import open_door
 from brain.console.site import mount
 from datahub.api.app import attach
+from datahub.api.sensorthings.mqtt import Extension, declared
+from datahub.api.sensorthings.service import SensorThings
 from datahub.contract.city import City
 from datahub.contract.clock import DAY_MS, elapsed_s, wall_ms
 from datahub.contract.errors import UsageError
@@ -70,12 +72,19 @@ def _run(settings: Settings, place: City, stubs: str) -> int:
     bus = MqttCityBus(settings.mqtt, Topics(place.name))
     exchange = HttpExchange({code: f"{stubs}/{code}" for code in place.departments})
     platform = assemble(place, bus, exchange, directory=settings.data, watched=True)
+    things, streams = SensorThings(platform.hub), declared(settings.sensorthings_mqtt)
+    north: Extension | None = None
     try:
-        with Server(_site(platform, settings, place), host=settings.host, port=settings.port, at=door) as server:
+        site = _site(platform, settings, place, things)
+        with Server(site, host=settings.host, port=settings.port, at=door) as server:
+            if streams:
+                north = Extension(things, settings.mqtt, base=f"{server.url}/api/v1.1", streams=streams)
             _say({"city": "up", "url": server.url, "t": platform.hub.now or 0})
-            _live(platform, stop)
+            _live(platform, stop, north)
     finally:
         exchange.close()
+        if north is not None:
+            north.close()
         tally, ahead = platform.hub.queries.ledger(), platform.hub.queries.ahead()
         platform.close()
         _say(
@@ -92,13 +101,13 @@ def _run(settings: Settings, place: City, stubs: str) -> int:
     return 0
 
 
-def _site(platform: Platform, settings: Settings, city: City) -> FastAPI:
+def _site(platform: Platform, settings: Settings, city: City, things: SensorThings) -> FastAPI:
     """Everything that the platform serves: the API and the operations centre."""
     site = FastAPI(title="citybrain", docs_url=None, redoc_url=None)
     hub = platform.hub
     token = settings.api_token.get_secret_value()
     assets = Assets(hub.store, registry=hub.registry, lifecycle=hub.lifecycle, city=city)
-    attach(site, hub, assets=assets, token=token, prefix="/api", broker=settings.mqtt)
+    attach(site, hub, assets=assets, token=token, prefix="/api", broker=settings.mqtt, things=things)
     seats = open_door(settings.data, given={"operator": settings.seat_password.get_secret_value()})
     for seat, password in seats.fresh.items():
         sys.stderr.write(f"operations centre: seat '{seat}' has the password {password} (shown only this once)\n")
@@ -107,13 +116,18 @@ def _site(platform: Platform, settings: Settings, city: City) -> FastAPI:
     return site
 
 
-def _live(platform: Platform, stop: Stop) -> None:
-    """Take in what comes, and evaluate whenever city time has gone on: at each of the field's markers."""
+def _live(platform: Platform, stop: Stop, north: Extension | None) -> None:
+    """Take in what comes, and evaluate whenever city time has gone on: at each of the field's markers.
+
+    ``north``: publishes what was evaluated as SensorThings, where that is wished.
+    """
     notes, screens = Notes(lambda: platform.hub.queries.ledger().by_reason), _Screens(platform)
 
     def quantum(t: int) -> None:
         began = elapsed_s()
         said = platform.quantum(t, show=screens.due())
+        if north is not None:
+            north.publish()
         notes.take(said, t=t, took_s=elapsed_s() - began)
 
     last, since, told = platform.hub.now or 0, elapsed_s(), -FIELD_GONE_S

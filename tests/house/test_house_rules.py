@@ -48,7 +48,12 @@ ONLY_IN = {
     "wntr": ("sensors/world/hydraulics.py",),
     "simpy": ("sensors/", "scenarios/"),
     "nicegui": ("brain/console/site.py",),
-    "shapely": ("scenarios/survey/", "datahub/contract/grid.py", "brain/console/land.py"),
+    "shapely": (
+        "scenarios/survey/",
+        "datahub/contract/grid.py",
+        "datahub/api/sensorthings/places.py",
+        "brain/console/land.py",
+    ),
     "matplotlib": ("scenarios/report/figures.py",),
 }
 

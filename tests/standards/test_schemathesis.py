@@ -67,7 +67,7 @@ def judged(
 ) -> str:
     """What schemathesis says of an application; empty if it finds nothing. ``known`` are parameters that exist."""
     if not PROGRAM.exists():
-        pytest.skip("needs schemathesis: make clients-schemathesis")
+        pytest.skip("needs schemathesis: make clients")
     lines = [f'{name} = "{value}"' for name, value in (known or {}).items()]
     (folder / "schemathesis.toml").write_text("\n".join(["[parameters]", *lines]) + "\n")
     with Server(application, host="127.0.0.1", port=0) as server:
