@@ -39,7 +39,9 @@ from datahub.ingest.notes import Note, births_by_kind, rank
 from datahub.ingest.pipeline import DETAIL_ROWS, take
 from datahub.ingest.recovery import resume
 from datahub.ingest.thresholds import Threshold, Watch, load
+from datahub.ingest.upkeep import Upkeep
 from datahub.queries import Queries
+from datahub.store import retention
 from datahub.store.journal import Journal
 from datahub.store.observations import Observations, Progress
 from datahub.store.session import Store
@@ -104,6 +106,7 @@ class Hub:
             registry=self.registry,
             memory=self.memory,
         )
+        self.upkeep = Upkeep(self.observations, self.registry, self.memory, retention.load())
         self._tick, self._seen, self._at_tick = found.tick, found.journal, found.at_tick
         self.now = found.t if found.t is not None else start
         self.ledger = found.ledger
@@ -243,6 +246,7 @@ class Hub:
                     self._bus.report(_alarm(event))
             if self.memory.unwritten >= self._write_rows:
                 self.flush()
+            self.upkeep.step(t)
             return events
 
     def _audit_claims(self, session: Session, *, t: int) -> None:

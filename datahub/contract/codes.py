@@ -55,6 +55,16 @@ class DeviceState(StrEnum):
     RETIRED = "retired"
 
 
+class AreaLevel(StrEnum):
+    """Areas by which the city is managed, the smallest first (unit grid after GB/T 30428; divisions GB/T 2260)."""
+
+    GRID = "grid"
+    COMMUNITY = "community"
+    STREET = "street"
+    DISTRICT = "district"
+    CITY = "city"
+
+
 class Urgency(StrEnum):
     """CAP 1.2, 3.2.2."""
 
