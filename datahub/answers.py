@@ -54,13 +54,19 @@ class Rows:
 
     def good(self) -> Rows:
         """Those without a quality flag, or merely late."""
-        keep = (self.quality & ~np.uint8(Quality.LATE)) == 0
+        return self._only((self.quality & ~np.uint8(Quality.LATE)) == 0)
+
+    def of(self, devices: Ints) -> Rows:
+        """Those of some devices (codes)."""
+        return self._only(np.isin(self.device, devices))
+
+    def _only(self, keep: NDArray[np.bool_]) -> Rows:
         return Rows(self.device[keep], self.phenomenon_time[keep], self.value[keep], self.quality[keep])
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of time, ``start`` <= t < ``end`` [ms], and what an answer over it was made of: raw, hourly or daily."""
+    """A stretch of time, start <= t < end [ms], and what an answer over it was made of: raw, hourly or daily."""
 
     resolution: str
     start: int

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
+import msgspec
 import numpy as np
 from fastapi import APIRouter, Query
+from fastapi.responses import Response
 from pydantic import BaseModel
 
+from datahub.answers import Rows, Span
 from datahub.api.problems import Problem
 from datahub.api.words import CodePath, CodeText, Moment, born, kind_of, milliseconds, observed
 from datahub.contract.clock import to_utc
@@ -42,12 +46,21 @@ class Step(BaseModel):
     last: float
 
 
+class SpanView(BaseModel):
+    """A stretch of time and what the answer over it was made of: raw readings, hourly or daily steps."""
+
+    resolution: str
+    start: str
+    end: str
+
+
 class SeriesView(BaseModel):
-    """A device's property over time, in the unit that the property's name carries."""
+    """A device's property over time, in the unit that the property's name carries; ``made_of``: what still exists."""
 
     device: str
     property: str
     every_s: float | None
+    made_of: list[SpanView]
     steps: list[Step]
 
 
@@ -81,6 +94,16 @@ def router(queries: Queries) -> APIRouter:
             for device, t, value, quality in zip(*(column.tolist() for column in columns), strict=True)
         ]
 
+    @routes.get("/observations/latest/columns", response_class=Response)
+    def latest_columns(
+        property: str,  # noqa: A002
+        kind: str | None = None,
+    ) -> Response:
+        found = queries.latest(observed(queries, property))
+        if kind_of(queries, kind) is not None:
+            found = found.of(queries.devices(kind=kind).device)
+        return Response(columns(found), media_type="application/json")
+
     @routes.get("/devices/{code}/series/{property}")
     def series(
         code: CodePath,
@@ -89,14 +112,36 @@ def router(queries: Queries) -> APIRouter:
         end: Moment,
         every_s: Annotated[float | None, Query(ge=0.001, le=31_536_000)] = None,
     ) -> SeriesView:
-        return _series(
+        return series_view(
             queries, code=code, name=property, low=milliseconds(start), high=milliseconds(end), every_s=every_s
         )
 
     return routes
 
 
-def _series(queries: Queries, *, code: str, name: str, low: int, high: int, every_s: float | None) -> SeriesView:
+def columns(found: Rows) -> bytes:
+    """Readings in columns of one length (JSON), as many as there are: codes as text, times in ms since 1970 (UTC)."""
+    return msgspec.json.encode(
+        {
+            "device": found.device.astype("U18").tolist(),
+            "phenomenon_time_ms": found.phenomenon_time.tolist(),
+            "value": found.value.tolist(),
+            "quality": found.quality.tolist(),
+        }
+    )
+
+
+def span_views(spans: Sequence[Span]) -> list[SpanView]:
+    """Spans as they are shown."""
+    return [SpanView(resolution=one.resolution, start=to_utc(one.start), end=to_utc(one.end)) for one in spans]
+
+
+def series_view(queries: Queries, *, code: str, name: str, low: int, high: int, every_s: float | None) -> SeriesView:
+    """A device's property over low <= t < high [ms].
+
+    Raises:
+        Problem: 404 for a device or property that there is not, 422 for too much.
+    """
     device, name = born(queries, code), observed(queries, name)
     if high <= low:
         raise Problem(422, f"the series ends ({to_utc(high)}) before it starts ({to_utc(low)})")
@@ -110,4 +155,4 @@ def _series(queries: Queries, *, code: str, name: str, low: int, high: int, ever
         Step(time=to_utc(t), count=count, min=least, mean=mean, max=most, last=last)
         for t, count, least, mean, most, last in zip(*(column.tolist() for column in columns), strict=True)
     ]
-    return SeriesView(device=code, property=name, every_s=every_s, steps=steps)
+    return SeriesView(device=code, property=name, every_s=every_s, made_of=span_views(found.spans), steps=steps)

@@ -69,7 +69,7 @@ class UnitGrids:
         return f"{self.grids_of(lon, lat)[0]:015d}"
 
     def grids_of(self, lon: ArrayLike, lat: ArrayLike) -> Ints:
-        """Codes of the unit grids at places [deg], as whole numbers; of the nearest where a place lies off the ground."""
+        """Codes of the unit grids at places [deg], as numbers; of the nearest where a place lies off the ground."""
         x, y = np.atleast_1d(np.asarray(lon, np.float64)), np.atleast_1d(np.asarray(lat, np.float64))
         community = self.community_of(x, y, nearest=True)
         codes = np.zeros(len(x), np.int64)
