@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel
 
-from datahub.answers import Rows, Span
+from datahub.answers import Rows, Series, Span
 from datahub.api.problems import Problem
 from datahub.api.words import CodePath, CodeText, Moment, born, kind_of, milliseconds, observed
 from datahub.contract.clock import to_utc
@@ -104,14 +104,14 @@ def router(queries: Queries) -> APIRouter:
             found = found.of(queries.devices(kind=kind).device)
         return Response(columns(found), media_type="application/json")
 
-    @routes.get("/devices/{code}/series/{property}")
+    @routes.get("/devices/{code}/series/{property}", response_model=SeriesView)
     def series(
         code: CodePath,
         property: str,  # noqa: A002
         start: Moment,
         end: Moment,
         every_s: Annotated[float | None, Query(ge=0.001, le=31_536_000)] = None,
-    ) -> SeriesView:
+    ) -> Response:
         return series_view(
             queries, code=code, name=property, low=milliseconds(start), high=milliseconds(end), every_s=every_s
         )
@@ -136,7 +136,7 @@ def span_views(spans: Sequence[Span]) -> list[SpanView]:
     return [SpanView(resolution=one.resolution, start=to_utc(one.start), end=to_utc(one.end)) for one in spans]
 
 
-def series_view(queries: Queries, *, code: str, name: str, low: int, high: int, every_s: float | None) -> SeriesView:
+def series_view(queries: Queries, *, code: str, name: str, low: int, high: int, every_s: float | None) -> Response:
     """A device's property over low <= t < high [ms].
 
     Raises:
@@ -150,9 +150,25 @@ def series_view(queries: Queries, *, code: str, name: str, low: int, high: int, 
     found = queries.series(device, name, start=low, end=high, every_s=every_s)
     if len(found) > MOST_ROWS:
         raise Problem(422, f"{len(found)} readings, at most {MOST_ROWS} in one answer; ask with every_s")
-    columns = (found.t, found.count, found.min, found.mean, found.max, found.last)
-    steps = [
-        Step(time=to_utc(t), count=count, min=least, mean=mean, max=most, last=last)
-        for t, count, least, mean, most, last in zip(*(column.tolist() for column in columns), strict=True)
+    return Response(
+        msgspec.json.encode(
+            {
+                "device": code,
+                "property": name,
+                "every_s": every_s,
+                "made_of": [one.model_dump() for one in span_views(found.spans)],
+                "steps": steps_of(found),
+            }
+        ),
+        media_type="application/json",
+    )
+
+
+def steps_of(found: Series) -> list[dict[str, object]]:
+    """Steps as they are shown (``Step``); plain, because a year of hours are many."""
+    moments = np.char.add(np.datetime_as_string(found.t.astype("datetime64[ms]")), "Z").tolist()
+    columns = (found.count, found.min, found.mean, found.max, found.last)
+    return [
+        {"time": t, "count": count, "min": least, "mean": mean, "max": most, "last": last}
+        for t, count, least, mean, most, last in zip(moments, *(column.tolist() for column in columns), strict=True)
     ]
-    return SeriesView(device=code, property=name, every_s=every_s, made_of=span_views(found.spans), steps=steps)

@@ -24,7 +24,7 @@ from datahub.store.rollups import ALL, HOURLY, LAST_DEVICE, RAW, ROLLED, TIDIED,
 
 ROLL_ROWS: Final = 400_000
 DROP_ROWS: Final = 2_000_000
-TIDY_ROWS: Final = 250_000
+TIDY_ROWS: Final = 120_000
 """Rows of one piece of work: so much fits beside DuckDB's other buffers and takes less than half a second."""
 
 NOTHING: Final = Mark(0, LAST_DEVICE)
@@ -160,7 +160,7 @@ class Upkeep:
                 continue
             goal = until if mark.device == LAST_DEVICE else mark.t
             at = Mark(goal, 0 if mark.device == LAST_DEVICE else mark.device)
-            below = self._below(at, "hourly", "t < ?", [goal], most=4 * TIDY_ROWS)
+            below = self._below(at, "hourly", "t < ?", [goal], most=8 * TIDY_ROWS)
             piece = partial(rollups.drop_hourly, until=goal, below=below, number=number, others=others)
             self._observations.work(piece)
             return True
