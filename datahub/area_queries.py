@@ -78,6 +78,14 @@ class AreaQueries:
         """
         return self._places.level(code)
 
+    def around(self, code: str) -> tuple[str, ...]:
+        """Codes of an area and of all that it lies in, the smallest first.
+
+        Raises:
+            UsageError: if there is no such area, or no city.
+        """
+        return self._places.around(code)
+
     def name(self, code: str) -> str:
         """What people call an area; a unit grid has only its code."""
         return self._places.name(code)

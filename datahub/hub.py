@@ -41,6 +41,8 @@ from datahub.ingest.recovery import resume
 from datahub.ingest.thresholds import Threshold, Watch, load
 from datahub.ingest.upkeep import Upkeep
 from datahub.queries import Queries
+from datahub.resources import limits as calling
+from datahub.resources.applications import Applications
 from datahub.store import retention
 from datahub.store.journal import Journal
 from datahub.store.observations import Observations, Progress
@@ -106,6 +108,7 @@ class Hub:
             registry=self.registry,
             memory=self.memory,
         )
+        self.applications = Applications(self.store, calling.load())
         self.upkeep = Upkeep(self.observations, self.registry, self.memory, retention.load())
         self._tick, self._seen, self._at_tick = found.tick, found.journal, found.at_tick
         self.now = found.t if found.t is not None else start
@@ -233,6 +236,7 @@ class Hub:
                 events += self.shadows.heard(session, [n for n in notes if isinstance(n, Reported)], t=t)
                 events += self.commands.heard(session, [n for n in notes if isinstance(n, Ack)], t=t)
                 events += self.commands.follow_up(session, t=t)
+                self.applications.expire(session, t=t)
                 self._tick += 1
                 self._seen = self._journal.last
                 self._journal.tick(connection, self._tick, t=t, digest=self.memory.digest)

@@ -86,6 +86,21 @@ class Places:
             f"'{code:.20}' is no area of {city.en}; give the city's code or one of its divisions or unit grids"
         )
 
+    def around(self, code: str) -> tuple[str, ...]:
+        """Codes of an area and of all that it lies in, the smallest first.
+
+        Raises:
+            UsageError: if there is no such area.
+        """
+        city, _ = self._there()
+        level = self.level(code)
+        found = [code]
+        if level is AreaLevel.GRID:
+            found.append(code[:12])
+        while found[-1] in city.divisions and city.divisions[found[-1]].parent in city.divisions:
+            found.append(city.divisions[found[-1]].parent)
+        return tuple(found) if level is AreaLevel.CITY else (*found, city.adcode)
+
     def name(self, code: str) -> str:
         """What people call an area; a unit grid has only its code."""
         city, _ = self._there()

@@ -6,13 +6,15 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 
-from datahub.api import aggregates, devices, health, ledger, metrics, observations, problems, protection
+from datahub.api import aggregates, devices, health, ledger, metrics, observations, problems, protection, shared
+from datahub.api import applications as right
 from datahub.api import assets as register
 from datahub.api import commands as orders
 from datahub.area_queries import AreaQueries
 from datahub.contract.city import City
 from datahub.devices.assets import Assets
 from datahub.hub import Hub
+from datahub.resources.authorisation import Authorisation
 
 
 def app(hub: Hub, *, assets: Assets | None = None, city: City | None = None, token: str = "") -> FastAPI:
@@ -49,6 +51,19 @@ def attach(
         health.router(queries),
         protection.router(queries, release=hub.release, token=token),
         metrics.router(queries),
+    ]
+    authorisation = Authorisation(hub.store, hub.applications)
+    routers += [
+        right.router(
+            hub.applications,
+            authorisation,
+            queries=queries,
+            areas=areas,
+            departments=None if city is None else city.departments,
+            now=lambda: hub.now or 0,
+            token=token,
+        ),
+        shared.router(queries, areas, authorisation, now=lambda: hub.now or 0),
     ]
     if assets is not None:
         routers.append(register.router(queries, assets, token=token))

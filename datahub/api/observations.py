@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -143,11 +143,26 @@ def series_view(queries: Queries, *, code: str, name: str, low: int, high: int, 
         Problem: 404 for a device or property that there is not, 422 for too much.
     """
     device, name = born(queries, code), observed(queries, name)
+
+    def ask() -> Series:
+        return queries.series(device, name, start=low, end=high, every_s=every_s)
+
+    return series_answer(ask, code=code, name=name, low=low, high=high, every_s=every_s)
+
+
+def series_answer(
+    ask: Callable[[], Series], *, code: str, name: str, low: int, high: int, every_s: float | None
+) -> Response:
+    """A series as it is shown (``SeriesView``); it is asked for only if it is not too long.
+
+    Raises:
+        Problem: 422 for too much.
+    """
     if high <= low:
         raise Problem(422, f"the series ends ({to_utc(high)}) before it starts ({to_utc(low)})")
     if every_s is not None and (high - low) / 1000 / every_s > MOST_ROWS:
         raise Problem(422, f"more than {MOST_ROWS} steps; ask for a larger every_s or a shorter time")
-    found = queries.series(device, name, start=low, end=high, every_s=every_s)
+    found = ask()
     if len(found) > MOST_ROWS:
         raise Problem(422, f"{len(found)} readings, at most {MOST_ROWS} in one answer; ask with every_s")
     return Response(

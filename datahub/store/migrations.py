@@ -60,6 +60,9 @@ def _with_protection(connection: Connection) -> None:
 
 _NEW_IN_3: Final = (
     "hub_arrival",  # messages that are acknowledged before they are taken in
+    "hub_application",  # who may call which data
+    "hub_code",  # by which authorisation code
+    "hub_call",  # and how often they did
 )
 
 
