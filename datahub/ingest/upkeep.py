@@ -22,7 +22,7 @@ from datahub.store.observations import Observations
 from datahub.store.retention import Retention
 from datahub.store.rollups import ALL, HOURLY, LAST_DEVICE, RAW, ROLLED, TIDIED, Line, Mark, Marks
 
-ROLL_ROWS: Final = 400_000
+ROLL_ROWS: Final = 150_000
 DROP_ROWS: Final = 2_000_000
 TIDY_ROWS: Final = 120_000
 """Rows of one piece of work: so much fits beside DuckDB's other buffers and takes less than half a second."""

@@ -69,26 +69,28 @@ _STEP: Final = {
     "daily": f"phenomenon_time - (((phenomenon_time + {CITY_OFFSET_MS}) % {DAY_MS}) + {DAY_MS}) % {DAY_MS}",
 }
 
+_PART: Final = "device, property, step, n, least, most, total, newest.v, newest.t, newest.s"
+
 POSSIBLE: Final = f"quality & {Quality.RANGE.value} = 0 AND abs(value) < {BEYOND}"
 
 
 def _made(table: str, source: str, where: str = "") -> str:
     """Statement that makes parts of readings."""
     return (
-        f"INSERT INTO {table} SELECT device, property, {_STEP[table]} AS t, count(*), min(value), max(value), "
-        "sum(CAST(value AS DECIMAL(38,9))), arg_max(value, (phenomenon_time, sequence, value)), "
-        "max(phenomenon_time), arg_max(sequence, (phenomenon_time, sequence, value)) "
-        f"FROM {source} WHERE {POSSIBLE} {where} GROUP BY ALL ORDER BY device, property, t"
+        f"INSERT INTO {table} SELECT {_PART} FROM (SELECT device, property, {_STEP[table]} AS step, count(*) AS n, "
+        "min(value) AS least, max(value) AS most, sum(CAST(value AS DECIMAL(38,9))) AS total, "
+        "max({'t': phenomenon_time, 's': sequence, 'v': value}) AS newest "
+        f"FROM {source} WHERE {POSSIBLE} {where} GROUP BY device, property, step) ORDER BY device, property, step"
     )
 
 
-def _joined(table: str, where: str) -> str:
-    """Selection that puts parts of one step together."""
+def _joined(table: str, where: str, *, step: str = "t") -> str:
+    """Selection that puts parts of one step together; ``step``: which they count to."""
     return (
-        "SELECT device, property, t, sum(count)::BIGINT, min(least), max(most), sum(total)::DECIMAL(38,9), "
-        "arg_max(last, (last_t, last_sequence, last)), max(last_t), "
-        "arg_max(last_sequence, (last_t, last_sequence, last)) "
-        f"FROM {table} WHERE {where} GROUP BY device, property, t ORDER BY device, property, t"
+        f"SELECT {_PART} FROM (SELECT device, property, {step} AS step, sum(count)::BIGINT AS n, "
+        "min(least) AS least, max(most) AS most, sum(total)::DECIMAL(38,9) AS total, "
+        "max({'t': last_t, 's': last_sequence, 'v': last}) AS newest "
+        f"FROM {table} WHERE {where} GROUP BY device, property, step) ORDER BY device, property, step"
     )
 
 
@@ -174,10 +176,11 @@ def take(line: Line, marks: Marks, readings: Mapping[str, NDArray[np.generic]], 
 
 def roll(line: Line, marks: Marks, *, mark: Mark, below: int) -> None:
     """Make the steps of one more piece: of the day that begins at the mark, its devices up to ``below``."""
-    where = "AND phenomenon_time >= ? AND phenomenon_time < ? AND device >= ? AND device < ?"
     piece = [mark.t, mark.t + DAY_MS, mark.device, below]
-    for table in ("hourly", "daily"):
-        line.execute(_made(table, "observation", where), piece)
+    times = "{0} >= ? AND {0} < ? AND device >= ? AND device < ?"
+    line.execute(_made("hourly", "observation", f"AND {times.format('phenomenon_time')}"), piece)
+    hours = _joined("hourly", times.format("t"), step=f"{mark.t}::BIGINT")  # nothing else of this day lies there yet
+    line.execute(f"INSERT INTO daily {hours}", piece)
     marks.put(ROLLED, Mark(mark.t + DAY_MS) if below == LAST_DEVICE else Mark(mark.t, below))
 
 

@@ -1,4 +1,4 @@
-"""A department that applies as the page says is granted, calls, is refused what it was not granted, and is on record."""
+"""A department applies as the page says, is granted, calls, is refused what it was not granted, and is on record."""
 
 from __future__ import annotations
 
