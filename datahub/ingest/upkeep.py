@@ -27,6 +27,9 @@ DROP_ROWS: Final = 2_000_000
 TIDY_ROWS: Final = 120_000
 """Rows of one piece of work: so much fits beside DuckDB's other buffers and takes less than half a second."""
 
+PIECES: Final = 4
+"""After so many the column store puts its file in order: left to itself it does so rarely, and then for seconds."""
+
 NOTHING: Final = Mark(0, LAST_DEVICE)
 """The mark where nothing was let go of yet."""
 
@@ -39,12 +42,16 @@ class Upkeep:
         self.policy = policy
         self._slices: dict[tuple[str, int], int] = {}
         self._rests_until = 0
+        self._unsettled = 0
 
     def step(self, t: int) -> bool:
         """Do what is due next at city time ``t`` [ms]; False if nothing is, which is looked into once an hour."""
         rolled = self._observations.marks.get(ROLLED)
         if rolled is None or t < self._rests_until:
             return False
+        if self._unsettled >= PIECES and self._observations.settle():
+            self._unsettled = 0
+            return True
         if rolled.t + DAY_MS + self.policy.settled_ms <= t:
             self._roll(rolled, until=rollups.floor_day(t - self.policy.settled_ms))
             return True
@@ -68,6 +75,7 @@ class Upkeep:
         where = "phenomenon_time >= ? AND phenomenon_time < ?"
         below = self._below(mark, "observation", where, [mark.t, mark.t + DAY_MS], most=ROLL_ROWS)
         self._observations.work(partial(rollups.roll, mark=mark, below=below))
+        self._unsettled += 1
 
     def _tidy(self, rolled: Mark) -> bool:
         for table, name in TIDIED.items():
@@ -79,6 +87,7 @@ class Upkeep:
             if until <= rolled.t:
                 below = self._below(mark, table, "t >= ? AND t < ?", [mark.t, until], most=TIDY_ROWS)
                 self._observations.work(partial(rollups.tidy, table=table, below=below))
+                self._unsettled += 1
                 return True
         return False
 
@@ -121,6 +130,7 @@ class Upkeep:
                 words = self._last_words(until)
                 drop = partial(rollups.drop_raw, until=until, number=number, others=others, last_words=words)
                 self._observations.work(drop)
+                self._unsettled += PIECES
                 worked = True
         return worked
 

@@ -148,6 +148,14 @@ class Observations:
             raise
         return done
 
+    def settle(self) -> bool:
+        """Write what is in the log to its place now, while it is little; False if somebody reads, then later."""
+        try:
+            self._connection.execute("CHECKPOINT")
+        except duckdb.TransactionException:
+            return False
+        return True
+
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
         """Everything as of one moment, for several questions; safe from any thread."""

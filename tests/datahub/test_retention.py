@@ -136,7 +136,7 @@ def test_what_comes_late_is_in_the_steps_although_its_day_is_rolled_up_and_its_r
     town.hub.close()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(order=st.permutations(range(12)), pauses=st.lists(st.sampled_from([0, 6, 30, 90]), min_size=12, max_size=12))
 def test_steps_do_not_depend_on_the_order_in_which_readings_came(order: list[int], pauses: list[int]) -> None:
     readings = told(6, every=90 * MINUTE, seed=8)

@@ -300,7 +300,7 @@ def still() -> Iterator[AreaTown]:
     town.hub.close()
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     scope=scopes,
     name=st.sampled_from([NOISE, LEAK, "volume_m3", "mood_ratio"]),
@@ -334,7 +334,7 @@ def test_whatever_the_grant_and_the_question_nothing_beyond_the_grant_is_in_the_
         assert device not in still.device[mine].tolist() or name not in scope.properties
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(inner=scopes, outer=scopes)
 def test_what_is_within_a_scope_sees_nothing_that_the_scope_does_not(
     still: AreaTown, inner: Scope, outer: Scope
