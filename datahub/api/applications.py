@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, params
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from datahub.api.problems import Problem
@@ -112,12 +112,32 @@ def router(
     """Routes about applications. ``departments``: who may apply; None where the hub knows no city."""
     routes = APIRouter(prefix="/applications", tags=["sharing"])
     allowed = Depends(Seat(token))
+    _applying(routes, applications, queries=queries, areas=areas, departments=departments, now=now, allowed=allowed)
+    _deciding(routes, applications, areas=areas, now=now, allowed=allowed)
 
-    def there(number: int) -> ApplicationRow:
+    @routes.post("/{number}/code", status_code=201, dependencies=[allowed])
+    def code(number: Number, body: By) -> CodeView:
+        _there(applications, number)
         try:
-            return applications.find(number)
+            text, expires = authorisation.issue(number, t=now(), by=body.by)
         except UsageError as error:
-            raise Problem(404, str(error)) from error
+            raise Problem(409, str(error)) from error
+        return CodeView(code=text, expires=to_utc(expires))
+
+    return routes
+
+
+def _applying(
+    routes: APIRouter,
+    applications: Applications,
+    *,
+    queries: Queries,
+    areas: AreaQueries,
+    departments: Collection[str] | None,
+    now: Callable[[], int],
+    allowed: params.Depends,
+) -> None:
+    """Routes to apply and to see what was applied for."""
 
     @routes.post("", status_code=201, dependencies=[allowed])
     def apply(body: Apply) -> ApplicationView:
@@ -138,11 +158,22 @@ def router(
 
     @routes.get("/{number}", dependencies=[allowed])
     def one(number: Number) -> ApplicationView:
-        return _view(there(number))
+        return _view(_there(applications, number))
+
+
+def _deciding(
+    routes: APIRouter,
+    applications: Applications,
+    *,
+    areas: AreaQueries,
+    now: Callable[[], int],
+    allowed: params.Depends,
+) -> None:
+    """Routes for whoever decides."""
 
     @routes.post("/{number}/grant", dependencies=[allowed])
     def grant(number: Number, body: Granting) -> ApplicationView:
-        asked = from_text(there(number).scope)
+        asked = from_text(_there(applications, number).scope)
         named = (body.properties, body.kinds, body.areas)
         all_of = (asked.properties, asked.kinds, asked.areas)
         scope = Scope(
@@ -162,26 +193,22 @@ def router(
 
     @routes.post("/{number}/refuse", dependencies=[allowed])
     def refuse(number: Number, body: Decision) -> ApplicationView:
-        there(number)
+        _there(applications, number)
         applications.refuse(number, t=now(), by=body.by, why=body.why)
         return _view(applications.find(number))
 
     @routes.post("/{number}/revoke", dependencies=[allowed])
     def revoke(number: Number, body: Decision) -> ApplicationView:
-        there(number)
+        _there(applications, number)
         applications.revoke(number, t=now(), by=body.by, why=body.why)
         return _view(applications.find(number))
 
-    @routes.post("/{number}/code", status_code=201, dependencies=[allowed])
-    def code(number: Number, body: By) -> CodeView:
-        there(number)
-        try:
-            text, expires = authorisation.issue(number, t=now(), by=body.by)
-        except UsageError as error:
-            raise Problem(409, str(error)) from error
-        return CodeView(code=text, expires=to_utc(expires))
 
-    return routes
+def _there(applications: Applications, number: int) -> ApplicationRow:
+    try:
+        return applications.find(number)
+    except UsageError as error:
+        raise Problem(404, str(error)) from error
 
 
 def _scope(text: str) -> ScopeView:

@@ -94,16 +94,6 @@ def router(queries: Queries) -> APIRouter:
             for device, t, value, quality in zip(*(column.tolist() for column in columns), strict=True)
         ]
 
-    @routes.get("/observations/latest/columns", response_class=Response)
-    def latest_columns(
-        property: str,  # noqa: A002
-        kind: str | None = None,
-    ) -> Response:
-        found = queries.latest(observed(queries, property))
-        if kind_of(queries, kind) is not None:
-            found = found.of(queries.devices(kind=kind).device)
-        return Response(columns(found), media_type="application/json")
-
     @routes.get("/devices/{code}/series/{property}", response_model=SeriesView)
     def series(
         code: CodePath,
@@ -116,7 +106,22 @@ def router(queries: Queries) -> APIRouter:
             queries, code=code, name=property, low=milliseconds(start), high=milliseconds(end), every_s=every_s
         )
 
+    _in_columns(routes, queries)
     return routes
+
+
+def _in_columns(routes: APIRouter, queries: Queries) -> None:
+    """The latest of all devices in one answer."""
+
+    @routes.get("/observations/latest/columns", response_class=Response)
+    def latest_columns(
+        property: str,  # noqa: A002
+        kind: str | None = None,
+    ) -> Response:
+        found = queries.latest(observed(queries, property))
+        if kind_of(queries, kind) is not None:
+            found = found.of(queries.devices(kind=kind).device)
+        return Response(columns(found), media_type="application/json")
 
 
 def columns(found: Rows) -> bytes:

@@ -40,6 +40,13 @@ def router(queries: Queries, areas: AreaQueries, authorisation: Authorisation, *
         dependencies=[Depends(admit)],
     )
     shared = Shared(queries, areas)
+    _readings(routes, shared)
+    _aggregates(routes, shared, areas)
+    return routes
+
+
+def _readings(routes: APIRouter, shared: Shared) -> None:
+    """Routes for what single devices say."""
 
     @routes.get("/latest", response_class=Response)
     def latest(
@@ -69,6 +76,10 @@ def router(queries: Queries, areas: AreaQueries, authorisation: Authorisation, *
 
         return series_answer(ask, code=code, name=property, low=low, high=high, every_s=every_s)
 
+
+def _aggregates(routes: APIRouter, shared: Shared, areas: AreaQueries) -> None:
+    """The route for what areas say."""
+
     @routes.get("/aggregates", response_model=AggregateView)
     def aggregates(
         request: Request,
@@ -85,8 +96,6 @@ def router(queries: Queries, areas: AreaQueries, authorisation: Authorisation, *
         found = shared.aggregates(_grant(request), property, by=by, start=low, end=high, every_s=every_s, kind=kind)
         request.state.rows = len(found)
         return shown(found, areas, name=property, by=by, every_s=every_s, form=form)
-
-    return routes
 
 
 def _grant(request: Request) -> Grant:
