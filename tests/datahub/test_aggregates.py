@@ -165,5 +165,6 @@ def test_the_latest_of_all_comes_in_columns(town: AreaTown, client: httpx.Client
     assert answer["value"] == town.leak[:, -1].tolist()
     assert set(answer["phenomenon_time_ms"]) == {int(town.t[-1])}
     assert answer["quality"] == [0] * len(town.device)
+    assert client.get("/observations/latest/columns", params={"property": "volume_m3"}).status_code == 404
     none = client.get("/observations/latest/columns", params={"property": "leakage_current_a", "kind": "tram"})
     assert none.status_code == 404

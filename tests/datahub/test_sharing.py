@@ -366,3 +366,9 @@ def test_grants_and_codes_outlive_the_process(desk: Desk) -> None:
     number, code = desk.granted()
     later = Authorisation(desk.town.hub.store, Applications(desk.town.hub.store, load()))
     assert later.admit(code, t=desk.town.end) == Grant(number, "water_company", Scope((NOISE,)))
+
+
+def test_a_grant_over_areas_without_devices_shows_none(desk: Desk) -> None:
+    number, code = desk.granted(areas=[HARBOUR.of_level("community")[-1].code])
+    assert desk.call(code).json() == {"device": [], "phenomenon_time_ms": [], "value": [], "quality": []}
+    assert desk.trail(number)[-1][2].startswith("0 rows")
