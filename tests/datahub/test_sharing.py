@@ -205,6 +205,7 @@ def test_codes_are_kept_hashed_only(desk: Desk) -> None:
 def test_a_grant_may_be_narrower_than_the_application_and_not_wider(desk: Desk) -> None:
     district = STOOD[0].code[:6]
     number = desk.apply(areas=[district], properties=[NOISE, LEAK])
+    wider: dict[str, list[str]]
     for wider in ({"areas": []}, {"areas": [HARBOUR.adcode]}, {"properties": ["volume_m3"]}, {"properties": []}):
         assert "was not applied for" in problem(desk.do(number, "grant", **wider), 400)
     ends = to_utc(desk.town.end + 31 * DAY_MS)
