@@ -54,15 +54,31 @@ class Rows:
 
     def good(self) -> Rows:
         """Those without a quality flag, or merely late."""
-        keep = (self.quality & ~np.uint8(Quality.LATE)) == 0
+        return self._only((self.quality & ~np.uint8(Quality.LATE)) == 0)
+
+    def of(self, devices: Ints) -> Rows:
+        """Those of some devices (codes)."""
+        return self._only(np.isin(self.device, devices))
+
+    def _only(self, keep: NDArray[np.bool_]) -> Rows:
         return Rows(self.device[keep], self.phenomenon_time[keep], self.value[keep], self.quality[keep])
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time, start <= t < end [ms], and what an answer over it was made of: raw, hourly or daily."""
+
+    resolution: str
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
     """One device's property in equal steps: those that have a reading.
 
-    Start of the step [ms], how many readings, and their least, mean, greatest and last value.
+    Start of the step [ms], how many readings, and their least, mean, greatest and last value. ``spans``: what it was
+    made of, in the order of time.
     """
 
     t: Ints
@@ -71,6 +87,35 @@ class Series:
     mean: Floats
     max: Floats
     last: Floats
+    spans: tuple[Span, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.t)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Aggregates:
+    """A property over areas and steps of time, by area and time: those that have a reading.
+
+    Attributes:
+        areas: codes of the areas that are in the answer.
+        area: row in ``areas``.
+        t: start of the step [ms].
+        devices: how many devices were read.
+        count, min, mean, max: of their readings, impossible values left out.
+        sum: of the devices' means; NaN where adding up devices means nothing (a temperature, a level).
+    """
+
+    areas: tuple[str, ...]
+    area: Ints
+    t: Ints
+    devices: Ints
+    count: Ints
+    min: Floats
+    mean: Floats
+    max: Floats
+    sum: Floats
+    spans: tuple[Span, ...] = ()
 
     def __len__(self) -> int:
         return len(self.t)

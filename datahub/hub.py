@@ -42,7 +42,11 @@ from datahub.ingest.notes import Note, births_by_kind, rank
 from datahub.ingest.pipeline import DETAIL_ROWS, take
 from datahub.ingest.recovery import resume
 from datahub.ingest.thresholds import Threshold, Watch, load
+from datahub.ingest.upkeep import Upkeep
 from datahub.queries import Queries
+from datahub.resources import limits as calling
+from datahub.resources.applications import Applications
+from datahub.store import retention
 from datahub.store.journal import Journal
 from datahub.store.observations import Observations, Progress
 from datahub.store.session import Store
@@ -107,6 +111,8 @@ class Hub:
             registry=self.registry,
             memory=self.memory,
         )
+        self.applications = Applications(self.store, calling.load())
+        self.upkeep = Upkeep(self.observations, self.registry, self.memory, retention.load())
         self._tick, self._seen, self._at_tick = found.tick, found.journal, found.at_tick
         self.now = found.t if found.t is not None else start
         self.ledger = found.ledger
@@ -243,6 +249,7 @@ class Hub:
                 events += self.commands.heard(session, [n for n in notes if isinstance(n, Ack)], t=t)
                 events += self.commands.follow_up(session, t=t)
                 self._progress.follow(session, events, t=t)
+                self.applications.expire(session, t=t)
                 self._tick += 1
                 self._seen = self._journal.last
                 self._journal.tick(connection, self._tick, t=t, digest=self.memory.digest)
@@ -256,6 +263,7 @@ class Hub:
                     self._bus.report(_alarm(event))
             if self.memory.unwritten >= self._write_rows:
                 self.flush()
+            self.upkeep.step(t)
             return events
 
     def _audit_claims(self, session: Session, *, t: int) -> None:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlmodel import col, select
 
+from datahub import history
 from datahub.answers import Devices, Health, Rejected, Rows, Series
-from datahub.contract.codes import DeviceState, Quality
+from datahub.contract.codes import DeviceState
 from datahub.contract.errors import UsageError
 from datahub.contract.messages import KindDescriptor, PropertyDescriptor
 from datahub.contract.observations import Floats, Ints
@@ -203,29 +204,18 @@ class Queries:
         """A device's property over time, start <= phenomenon_time < end [ms], down-sampled.
 
         Steps last ``every_s`` [s] and are counted from ``start``; without it each reading is a step of its own.
-        Impossible values (quality RANGE) are left out.
+        Impossible values (quality RANGE) are left out. Where single readings are no longer kept, hourly or daily steps
+        stand for them, at their start; ``spans`` says where.
 
         Raises:
             UsageError: if ``every_s`` is not positive.
         """
         if every_s is not None and every_s < 0.001:
             raise UsageError(f"every_s is {every_s}; steps last at least 0.001 s")
-        step = "phenomenon_time" if every_s is None else "? + ((phenomenon_time - ?) // ?) * ?"
-        width = round((every_s or 0) * 1000)
-        found = self._ask(
-            f"SELECT {step} AS t, count(*) AS count, min(value) AS min, avg(value) AS mean, max(value) AS max, "
-            "arg_max(value, (phenomenon_time, sequence)) AS last FROM observation "
-            "WHERE device = ? AND property = ? AND phenomenon_time >= ? AND phenomenon_time < ? "
-            f"AND quality & {Quality.RANGE.value} = 0 GROUP BY t ORDER BY t",
-            [*([] if every_s is None else [start, start, width, width]), device, self._number(property), start, end],
-        )
-        return Series(
-            t=np.asarray(found["t"], np.int64),
-            count=np.asarray(found["count"], np.int64),
-            min=np.asarray(found["min"], np.float64),
-            mean=np.asarray(found["mean"], np.float64),
-            max=np.asarray(found["max"], np.float64),
-            last=np.asarray(found["last"], np.float64),
+        self._hub.flush()
+        step_ms = None if every_s is None else round(every_s * 1000)
+        return history.series(
+            self._hub.observations, device, number=self._number(property), start=start, end=end, step_ms=step_ms
         )
 
     def window(self, property: str, *, start: int, end: int, kind: str | None = None) -> Rows:  # noqa: A002

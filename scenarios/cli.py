@@ -128,8 +128,10 @@ def new(
 
 @app.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="crash, fuzz, http, ingest, latency or simulate.")],
-    scale: Annotated[float, typer.Option(help="Share of the numerous kinds (simulate).")] = 1.0,
+    what: Annotated[str, typer.Argument(help="crash, fuzz, http, ingest, latency, read or simulate.")],
+    scale: Annotated[
+        float, typer.Option(help="Share of the numerous kinds (simulate), of the year of hours (read).")
+    ] = 1.0,
     kills: Annotated[int, typer.Option(help="How often the hub is killed (crash).", min=1)] = 30,
     messages: Annotated[int, typer.Option(help="How much rubbish is sent (fuzz, http).", min=1)] = 1_000_000,
     city: City = None,

@@ -6,8 +6,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 
-from datahub.api import assets as register
 from datahub.api import (
+    aggregates,
     batches,
     descriptions,
     devices,
@@ -18,24 +18,31 @@ from datahub.api import (
     observations,
     problems,
     protection,
+    shared,
 )
+from datahub.api import applications as right
+from datahub.api import assets as register
 from datahub.api import commands as orders
 from datahub.api.bodies import Bounded
 from datahub.api.sensorthings import router as sensorthings
 from datahub.api.sensorthings.service import SensorThings
+from datahub.area_queries import AreaQueries
+from datahub.contract.city import City
 from datahub.devices.assets import Assets
 from datahub.hub import Hub
+from datahub.resources.authorisation import Authorisation
 
 
-def app(hub: Hub, *, assets: Assets | None = None, token: str = "") -> FastAPI:
+def app(hub: Hub, *, assets: Assets | None = None, city: City | None = None, token: str = "") -> FastAPI:
     """The whole API of a hub.
 
     Args:
         assets: the asset register, where the hub has a city.
+        city: whose areas are read by.
         token: what a caller must bear to change anything; empty lets nobody.
     """
     api = FastAPI(title="citybrain hub", version=_version(), docs_url=None, redoc_url=None)
-    attach(api, hub, assets=assets, token=token)
+    attach(api, hub, assets=assets, city=city, token=token)
     return api
 
 
@@ -44,6 +51,7 @@ def attach(
     hub: Hub,
     *,
     assets: Assets | None = None,
+    city: City | None = None,
     token: str = "",
     prefix: str = "",
     broker: str = descriptions.BROKER,
@@ -54,7 +62,7 @@ def attach(
     ``broker`` is the URL at which devices and listeners find the wire; ``things`` the hub's SensorThings, where
     somebody else speaks through it too (MQTT).
     """
-    queries = hub.queries
+    queries, areas = hub.queries, AreaQueries(hub, city)
     ground = descriptions.Ground(hub.topics, hub.thresholds, prefix, broker, assets is not None)
     problems.install(api, prefix=prefix)
     owned = None if assets is None else assets.owned
@@ -62,6 +70,7 @@ def attach(
     routers = [
         devices.router(queries, assets),
         observations.router(queries),
+        aggregates.router(queries, areas),
         orders.router(queries, hub.commands, token=token),
         batches.router(hub, owned=owned, token=token),
         jobs.router(hub, owned=owned, token=token),
@@ -70,6 +79,19 @@ def attach(
         protection.router(queries, release=hub.release, token=token),
         metrics.router(queries),
         descriptions.router(queries, ground),
+    ]
+    authorisation = Authorisation(hub.store, hub.applications)
+    routers += [
+        right.router(
+            hub.applications,
+            authorisation,
+            queries=queries,
+            areas=areas,
+            departments=None if city is None else city.departments,
+            now=lambda: hub.now or 0,
+            token=token,
+        ),
+        shared.router(queries, areas, authorisation, now=lambda: hub.now or 0),
     ]
     if assets is not None:
         routers.append(register.router(queries, assets, token=token))

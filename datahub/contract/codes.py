@@ -55,6 +55,26 @@ class DeviceState(StrEnum):
     RETIRED = "retired"
 
 
+class ApplicationStage(StrEnum):
+    """Where an application to call data stands (apply, authorise, call: 004 Art 16; the stages are ours)."""
+
+    APPLIED = "applied"
+    GRANTED = "granted"
+    REFUSED = "refused"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+
+
+class AreaLevel(StrEnum):
+    """Areas by which the city is managed, the smallest first (unit grid after GB/T 30428; divisions GB/T 2260)."""
+
+    GRID = "grid"
+    COMMUNITY = "community"
+    STREET = "street"
+    DISTRICT = "district"
+    CITY = "city"
+
+
 class Urgency(StrEnum):
     """CAP 1.2, 3.2.2."""
 

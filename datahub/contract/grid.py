@@ -19,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 
 from datahub.contract.city import Division
 from datahub.contract.errors import UsageError
-from datahub.contract.observations import Floats
+from datahub.contract.observations import Floats, Ints
 
 SIDE_M: Final = 100.0
 """Side of a grid where people live [m]."""
@@ -66,16 +66,19 @@ class UnitGrids:
 
     def grid_of(self, lon: float, lat: float) -> str:
         """Code of the unit grid at a place [deg]; of the nearest one where the place lies off the city's ground."""
-        row = int(self.community_of(lon, lat, nearest=True)[0])
-        raster = self._raster(row)
-        rows, columns = raster.number.shape
-        i = min(max(int((raster.north - lat) // raster.step_lat), 0), rows - 1)
-        j = min(max(int((lon - raster.west) // raster.step_lon), 0), columns - 1)
-        number = int(raster.number[i, j])
-        if number == 0:
-            ys, xs = np.nonzero(raster.number)
-            number = int(raster.number[ys, xs][np.argmin((ys - i) ** 2 + (xs - j) ** 2)])
-        return f"{self._communities[row].code}{number:03d}"
+        return f"{self.grids_of(lon, lat)[0]:015d}"
+
+    def grids_of(self, lon: ArrayLike, lat: ArrayLike) -> Ints:
+        """Codes of the unit grids at places [deg], as numbers; of the nearest where a place lies off the ground."""
+        x, y = np.atleast_1d(np.asarray(lon, np.float64)), np.atleast_1d(np.asarray(lat, np.float64))
+        community = self.community_of(x, y, nearest=True)
+        codes = np.zeros(len(x), np.int64)
+        order = np.argsort(community, kind="stable")
+        for places in np.split(order, np.flatnonzero(np.diff(community[order])) + 1) if len(order) else ():
+            row = int(community[places[0]])
+            number = _numbers(self._raster(row), x[places], y[places])
+            codes[places] = int(self._communities[row].code) * 1000 + number
+        return codes
 
     def outline(self, code: str) -> tuple[Floats, ...]:
         """Rings [deg] of a unit grid: its square, clipped to the community.
@@ -108,6 +111,20 @@ class UnitGrids:
                 raster = _laid(shape, side)
             self._rasters[row] = raster
         return self._rasters[row]
+
+
+def _numbers(raster: Raster, lon: Floats, lat: Floats) -> Ints:
+    """Numbers of the squares at places [deg]; of the nearest that has one where the square lies off the ground."""
+    rows, columns = raster.number.shape
+    i = np.clip((raster.north - lat) // raster.step_lat, 0, rows - 1).astype(np.int64)
+    j = np.clip((lon - raster.west) // raster.step_lon, 0, columns - 1).astype(np.int64)
+    number = raster.number[i, j].astype(np.int64)
+    off = np.flatnonzero(number == 0)
+    if len(off):
+        ys, xs = np.nonzero(raster.number)
+        for k in off.tolist():
+            number[k] = raster.number[ys, xs][np.argmin((ys - i[k]) ** 2 + (xs - j[k]) ** 2)]
+    return number
 
 
 def _shape(division: Division) -> BaseGeometry:

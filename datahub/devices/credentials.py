@@ -98,7 +98,7 @@ class Credentials:
     def proves(self, name: str, secret: str, *, t: int) -> bool:
         """Whether a secret is the name's own and in force at ``t``."""
         found = [row for row in self.in_force(t) if row.name == name]
-        return any(row.proof.startswith("$7$") and _matches(row.proof, secret) for row in found)
+        return any(row.proof.startswith("$7$") and matches(row.proof, secret) for row in found)
 
     def _replace(self, row: CredentialRow, *, by: str) -> None:
         with self._store.session() as session:
@@ -120,7 +120,8 @@ def hashed(secret: str, salt: bytes | None = None) -> str:
     return f"$7${ROUNDS}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
 
 
-def _matches(proof: str, secret: str) -> bool:
+def matches(proof: str, secret: str) -> bool:
+    """Whether a secret is the one of which this was kept."""
     salt = base64.b64decode(proof.split("$")[3])
     return secrets.compare_digest(hashed(secret, salt), proof)
 

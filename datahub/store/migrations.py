@@ -65,6 +65,9 @@ _NEW_IN_3: Final = (
     "hub_job",  # firmware and settings rolled out in stages
     "hub_job_device",
     "hub_sta_entity",  # what was created through SensorThings
+    "hub_application",  # who may call which data
+    "hub_code",  # by which authorisation code
+    "hub_call",  # and how often they did
 )
 
 

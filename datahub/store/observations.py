@@ -6,24 +6,28 @@ It follows the journal: what it holds always ends at a journal entry that has be
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from datahub.store import rollups
 from datahub.store.migrations import StoreRefused, refuse_unless
 
 FILE = "observations.duckdb"
-VERSION: Final = 1
+VERSION: Final = 2
+
+R = TypeVar("R")
 
 Columns: TypeAlias = Mapping[str, NDArray[np.generic]]
 
 #: Statements that bring a database of this version to the next.
-STEPS: Mapping[int, tuple[str, ...]] = {}
+STEPS: Mapping[int, tuple[str, ...]] = {1: rollups.FROM_1}
 
 TABLES = (
     # held_s: how long the value had stood still when it was read [s]
@@ -33,6 +37,7 @@ TABLES = (
     " result_time BIGINT NOT NULL, arrived BIGINT NOT NULL)",
     "CREATE TABLE progress (journal BIGINT NOT NULL, tick BIGINT NOT NULL, t BIGINT NOT NULL, ledger VARCHAR NOT NULL)",
     "CREATE TABLE hub_schema (version INTEGER NOT NULL)",
+    *rollups.TABLES,
 )
 
 
@@ -44,6 +49,20 @@ class Progress:
     tick: int
     t: int
     ledger: bytes
+
+
+class Snapshot:
+    """The column store as of one moment. ``marks``: which readings lie where."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._cursor = cursor
+        self.marks = rollups.Marks(cursor)
+
+    def ask(self, statement: str, values: Sequence[object] = (), **columns: Columns) -> Columns:
+        """Answer of a query as numpy columns; ``columns`` are tables that it may name."""
+        for name, table in columns.items():
+            self._cursor.register(name, dict(table))
+        return self._cursor.execute(statement, list(values)).fetchnumpy()
 
 
 class Observations:
@@ -69,6 +88,7 @@ class Observations:
                 "end the process that uses it, or move it away"
             ) from error
         self._bring_up()
+        self.marks = rollups.Marks(self._connection)
 
     def _bring_up(self, *, version: int = VERSION, steps: Mapping[int, tuple[str, ...]] = STEPS) -> None:
         run = self._connection.execute
@@ -103,6 +123,7 @@ class Observations:
             if len(observation["device"]):
                 self._connection.register("new_rows", observation)
                 run("INSERT INTO observation SELECT * FROM new_rows")
+                rollups.take(self._connection, self.marks, observation, t=progress.t)
             if len(pack["node"]):
                 self._connection.register("new_packs", pack)
                 run("INSERT INTO pack SELECT * FROM new_packs")
@@ -111,7 +132,40 @@ class Observations:
             run("COMMIT")
         except duckdb.Error:
             run("ROLLBACK")
+            self.marks.read()
             raise
+
+    def work(self, piece: Callable[[rollups.Line, rollups.Marks], R]) -> R:
+        """Do one piece of work on the steps (``rollups``) in a transaction."""
+        run = self._connection.execute
+        run("BEGIN")
+        try:
+            done = piece(self._connection, self.marks)
+            run("COMMIT")
+        except duckdb.Error:
+            run("ROLLBACK")
+            self.marks.read()
+            raise
+        return done
+
+    def settle(self) -> bool:
+        """Write what is in the log to its place now, while it is little; False if somebody reads, then later."""
+        try:
+            self._connection.execute("CHECKPOINT")
+        except duckdb.TransactionException:
+            return False
+        return True
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Everything as of one moment, for several questions; safe from any thread."""
+        cursor = self._connection.cursor()
+        cursor.execute("BEGIN")
+        try:
+            yield Snapshot(cursor)
+        finally:
+            cursor.execute("ROLLBACK")
+            cursor.close()
 
     def progress(self) -> Progress | None:
         """How far the store follows; None if nothing was ever added."""

@@ -249,6 +249,50 @@ class AuditRow(SQLModel, table=True):
     detail: str
 
 
+class ApplicationRow(SQLModel, table=True):
+    """A department's application to call data, and what was decided. Times in ms of city time.
+
+    ``scope`` and ``granted``: what was applied for and what was granted (``resources.scope``, JSON; empty: nothing).
+    ``words``: conditions of a grant, or why not.
+    """
+
+    __tablename__ = "hub_application"
+    id: int | None = Field(default=None, primary_key=True)
+    department: str = Field(index=True)
+    purpose: str
+    scope: str
+    granted: str = ""
+    starts: int = Field(sa_column=_big())
+    ends: int = Field(sa_column=_big())
+    calls_per_hour: int
+    stage: str = Field(index=True)
+    applied: int = Field(sa_column=_big())
+    moved: int = Field(sa_column=_big())
+    by: str
+    words: str = ""
+
+
+class CodeRow(SQLModel, table=True):
+    """An authorisation code of a granted application, hashed; in force while ``revoked`` is 0, until it expires."""
+
+    __tablename__ = "hub_code"
+    id: int | None = Field(default=None, primary_key=True)
+    application: int = Field(index=True)
+    proof: str
+    issued: int = Field(sa_column=_big())
+    expires: int = Field(sa_column=_big())
+    revoked: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+
+
+class CallRow(SQLModel, table=True):
+    """How many calls came on an application's code in an hour of city time (its number since 1970)."""
+
+    __tablename__ = "hub_call"
+    application: int = Field(sa_column=_big(key=True))
+    hour: int = Field(sa_column=_big(key=True))
+    calls: int
+
+
 class CredentialRow(SQLModel, table=True):
     """What proves a name on the wire; in force while ``revoked`` is 0 and ``expires`` (0: never) lies ahead.
 

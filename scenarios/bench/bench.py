@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from datahub.contract.errors import UsageError
-from scenarios.bench import campaign, fuzz, fuzz_http, ingest, latency, simulate
+from scenarios.bench import campaign, fuzz, fuzz_http, ingest, latency, read, simulate
 
 
 def bench(
@@ -31,6 +31,8 @@ def bench(
             return _said(simulate.measure(scale=scale, city=city), json=json), True
         case "latency":
             return _said(latency.measure(), json=json), True
+        case "read":
+            return _said(read.measure(scale=scale, city=city), json=json), True
         case "fuzz":
             found = fuzz.fuzz(messages=messages, seed=seed)
             return _said(found, json=json), found.fine
@@ -45,7 +47,7 @@ def bench(
             return _said(shown, json=json), all(one.fine for one in shown)
         case _:
             raise UsageError(
-                f"there is no measurement '{what}'; there are: crash, fuzz, http, ingest, latency, simulate"
+                f"there is no measurement '{what}'; there are: crash, fuzz, http, ingest, latency, read, simulate"
             )
 
 

@@ -107,7 +107,7 @@ def _site(platform: Platform, settings: Settings, city: City, things: SensorThin
     hub = platform.hub
     token = settings.api_token.get_secret_value()
     assets = Assets(hub.store, registry=hub.registry, lifecycle=hub.lifecycle, city=city)
-    attach(site, hub, assets=assets, token=token, prefix="/api", broker=settings.mqtt, things=things)
+    attach(site, hub, assets=assets, city=city, token=token, prefix="/api", broker=settings.mqtt, things=things)
     seats = open_door(settings.data, given={"operator": settings.seat_password.get_secret_value()})
     for seat, password in seats.fresh.items():
         sys.stderr.write(f"operations centre: seat '{seat}' has the password {password} (shown only this once)\n")

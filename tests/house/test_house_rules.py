@@ -29,6 +29,7 @@ ONLY_IN = {
         "datahub/commands.py",
         "datahub/hub.py",
         "datahub/devices/",
+        "datahub/resources/",
         "datahub/ingest/recovery.py",
         "brain/records.py",
     ),

@@ -85,3 +85,12 @@ def test_a_place_off_the_ground_falls_to_the_nearest_grid_or_to_no_community() -
 def test_a_grid_that_there_is_not_has_no_outline(code: str) -> None:
     with pytest.raises(UsageError):
         GRIDS.outline(code)
+
+
+def test_many_places_have_the_grids_that_each_has_alone() -> None:
+    grids, rng = UnitGrids(TOWN), np.random.default_rng(3)
+    lon, lat = at(rng.uniform(-500, 20_000, 200), rng.uniform(-500, 4_000, 200))  # type: ignore[arg-type]
+    together = [f"{code:015d}" for code in grids.grids_of(lon, lat).tolist()]
+    assert together == [grids.grid_of(x, y) for x, y in zip(lon, lat, strict=True)]  # type: ignore[call-overload]
+    assert len(set(together)) > 20
+    assert len(grids.grids_of(np.zeros(0), np.zeros(0))) == 0

@@ -1,0 +1,90 @@
+"""How long readings are kept, and how finely: the declared policy (``retention.toml``)."""
+
+from __future__ import annotations
+
+import builtins
+import datetime as dt
+from importlib.resources import files
+
+import msgspec
+
+from datahub.contract.clock import DAY_MS
+from datahub.contract.errors import DeclarationError
+from datahub.contract.units import written_unit
+
+FILE = "retention.toml"
+
+YEAR_MS = 366 * DAY_MS
+"""A year of policy [ms]: long enough for each."""
+
+
+class Period(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One declared period."""
+
+    value: float
+    unit: str
+    zh: str
+    en: str
+    source: str
+    date: dt.date
+    unverified: bool = False
+
+
+class Otherwise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a property is kept that is not kept as all others: raw [d], hourly [a]."""
+
+    source: str
+    date: dt.date
+    raw: float | None = None
+    hourly: float | None = None
+    unverified: bool = False
+
+
+class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is kept how long. ``settled``: a day is rolled up so long after its end."""
+
+    raw: Period
+    hourly: Period
+    settled: Period
+    property: dict[str, Otherwise] = {}
+
+    def raw_ms(self, name: str = "") -> int:
+        """How long single readings of a property are kept [ms]."""
+        own = self.property.get(name)
+        return round((self.raw.value if own is None or own.raw is None else own.raw) * DAY_MS)
+
+    def hourly_ms(self, name: str = "") -> int:
+        """How long hourly steps of a property are kept [ms]."""
+        own = self.property.get(name)
+        return round((self.hourly.value if own is None or own.hourly is None else own.hourly) * YEAR_MS)
+
+    @builtins.property
+    def settled_ms(self) -> int:
+        """How long after its end a day is rolled up [ms]."""
+        return round(self.settled.value * DAY_MS)
+
+
+def load(text: str | None = None, *, file: str = FILE) -> Retention:
+    """The declared policy.
+
+    Raises:
+        DeclarationError: if the file breaks a rule.
+    """
+    body = text if text is not None else files(__package__).joinpath(FILE).read_text("utf-8")
+    try:
+        found = msgspec.toml.decode(body, type=Retention)
+    except msgspec.DecodeError as error:
+        raise DeclarationError(str(error), file=file, remedy="see the fields of Retention") from error
+    for name, unit in (("raw", "d"), ("hourly", "a"), ("settled", "d")):
+        period: Period = getattr(found, name)
+        if period.unit != unit:
+            rule = f"[{name}] is given in '{period.unit}'"
+            raise DeclarationError(rule, file=file, remedy=f"give it in '{unit}'")
+    for name in ("", *found.property):
+        if name and written_unit(name) is None:
+            raise DeclarationError(f"[property.{name}] is no property", file=file, remedy="end its name in its unit")
+        if not found.settled_ms + DAY_MS <= found.raw_ms(name) < found.hourly_ms(name):
+            rule = f"{name or 'raw'} is kept {found.raw_ms(name) / DAY_MS:g} days raw"
+            remedy = "keep it raw at least one day longer than 'settled', and shorter than hourly"
+            raise DeclarationError(rule, file=file, remedy=remedy)
+    return found
