@@ -11,32 +11,42 @@ from datahub.api import commands as orders
 from datahub.api import devices, health, ledger, metrics, observations, problems, protection
 from datahub.devices.assets import Assets
 from datahub.hub import Hub
+from datahub.trouble import Troubles
 
 
-def app(hub: Hub, *, assets: Assets | None = None, token: str = "") -> FastAPI:
+def app(hub: Hub, *, assets: Assets | None = None, token: str = "", troubles: Troubles | None = None) -> FastAPI:
     """The whole API of a hub.
 
     Args:
         assets: the asset register, where the hub has a city.
         token: what a caller must bear to change anything; empty lets nobody.
+        troubles: what is the matter with the hub, where somebody keeps it (``Keeper``).
     """
     api = FastAPI(title="citybrain hub", version=_version(), docs_url=None, redoc_url=None)
-    attach(api, hub, assets=assets, token=token)
+    attach(api, hub, assets=assets, token=token, troubles=troubles)
     return api
 
 
-def attach(api: FastAPI, hub: Hub, *, assets: Assets | None = None, token: str = "", prefix: str = "") -> None:
+def attach(
+    api: FastAPI,
+    hub: Hub,
+    *,
+    assets: Assets | None = None,
+    token: str = "",
+    prefix: str = "",
+    troubles: Troubles | None = None,
+) -> None:
     """Add the API's routes below ``prefix``, and its way of telling problems, to an application."""
-    queries = hub.queries
+    queries, troubles = hub.queries, troubles or Troubles()
     problems.install(api, prefix=prefix)
     routers = [
         devices.router(queries),
         observations.router(queries),
         orders.router(queries, hub.commands, token=token),
         ledger.router(queries),
-        health.router(queries),
+        health.router(queries, troubles),
         protection.router(queries, release=hub.release, token=token),
-        metrics.router(queries),
+        metrics.router(queries, troubles),
     ]
     if assets is not None:
         routers.append(register.router(queries, assets, token=token))

@@ -12,13 +12,16 @@ from prometheus_client.registry import Collector
 
 from datahub.contract.clock import SECOND_MS
 from datahub.queries import Queries
+from datahub.trouble import Cause, Troubles
 
 
-def router(queries: Queries) -> APIRouter:
-    """The route that Prometheus scrapes."""
+def router(queries: Queries | None, troubles: Troubles) -> APIRouter:
+    """The route that Prometheus scrapes; without ``queries`` (the hub is not open) it says what is the matter."""
     routes = APIRouter(tags=["metrics"])
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(queries))
+    registry.register(_Matter(troubles))
+    if queries is not None:
+        registry.register(_Figures(queries))
 
     @routes.get("/metrics", response_class=Response)
     def metrics(request: Request) -> Response:
@@ -26,6 +29,34 @@ def router(queries: Queries) -> APIRouter:
         return Response(encode(registry), headers={"Content-Type": content_type})
 
     return routes
+
+
+class _Matter(Collector):
+    """What is the matter with the hub."""
+
+    def __init__(self, troubles: Troubles) -> None:
+        self._troubles = troubles
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing before somebody asks."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """Troubles as they are now, every cause named."""
+        troubles = self._troubles
+        now = GaugeMetricFamily("citybrain_trouble", "1 while the hub is in trouble.", labels=["cause"])
+        since = GaugeMetricFamily(
+            "citybrain_trouble_since_seconds", "Since when, Unix time.", labels=["cause"], unit="seconds"
+        )
+        met = CounterMetricFamily("citybrain_troubles", "How often trouble began.", labels=["cause"])
+        for cause in Cause:
+            now.add_metric([cause], float(cause in troubles.now))
+            met.add_metric([cause], troubles.met[cause])
+        for one in troubles.standing:
+            since.add_metric([one.cause], one.since / SECOND_MS)
+        yield from (now, since, met)
+        yield CounterMetricFamily("citybrain_reopened", "Openings after trouble.", value=troubles.reopened)
+        yield CounterMetricFamily("citybrain_messages_let_go", "QoS 0 messages let go.", value=troubles.let_go)
 
 
 class _Figures(Collector):

@@ -7,6 +7,7 @@ It follows the journal: what it holds always ends at a journal entry that has be
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -15,6 +16,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from datahub.store.failure import StoreFailed, words_of
 from datahub.store.migrations import StoreRefused, refuse_unless
 
 FILE = "observations.duckdb"
@@ -52,10 +54,14 @@ class Observations:
     Args:
         directory: where the file lies; None keeps everything in memory.
         memory_mb: what DuckDB may use for its buffers [MB].
+
+    Attributes:
+        failed: what could not be written; the rows are in the journal only.
     """
 
     def __init__(self, directory: Path | None, *, memory_mb: int = 96) -> None:
         self._place = str(directory / FILE) if directory else "memory"
+        self.failed: StoreFailed | None = None
         settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": 1,
             "memory_limit": f"{memory_mb}MB",
@@ -96,6 +102,9 @@ class Observations:
         """Add evaluated rows and say how far the store now follows, in one transaction.
 
         numpy columns are scanned where they lie; no copy through Python objects.
+
+        Raises:
+            StoreFailed: if it cannot be done now; nothing was added.
         """
         run = self._connection.execute
         run("BEGIN")
@@ -109,9 +118,11 @@ class Observations:
             values = [progress.journal, progress.tick, progress.t, progress.ledger.decode()]
             run("INSERT INTO progress VALUES (?, ?, ?, ?)", values)
             run("COMMIT")
-        except duckdb.Error:
-            run("ROLLBACK")
-            raise
+        except duckdb.Error as error:
+            self.failed = StoreFailed(words_of(str(error)), str(error).splitlines()[0], place=self._place)
+            with suppress(duckdb.Error):  # a commit that failed for want of room has ended the transaction itself
+                run("ROLLBACK")
+            raise self.failed from error
 
     def progress(self) -> Progress | None:
         """How far the store follows; None if nothing was ever added."""
