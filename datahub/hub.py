@@ -18,10 +18,11 @@ from sqlmodel import Session, col, delete, select
 from datahub.answers import Health
 from datahub.commands import Commands
 from datahub.contract.codes import Reason
-from datahub.contract.messages import Ack, Alarm, BirthBatch, Death, Desired, Marker, Rebirth, Reported
+from datahub.contract.messages import Ack, Alarm, BirthBatch, Death, Desired, Lost, Marker, Rebirth, Reported
 from datahub.contract.topics import Topics
 from datahub.devices import guard as limits
 from datahub.devices.alarms import Alarms, keep_alarms
+from datahub.devices.gaps import Gaps
 from datahub.devices.guard import Guard
 from datahub.devices.health import Listening
 from datahub.devices.lifecycle import Lifecycle
@@ -34,6 +35,7 @@ from datahub.ingest.arrivals import MANY, Arrivals
 from datahub.ingest.decode import Sorted, sort
 from datahub.ingest.door import Door
 from datahub.ingest.entry import to_bytes
+from datahub.ingest.losses import declare
 from datahub.ingest.memory import Memory
 from datahub.ingest.notes import Note, births_by_kind, rank
 from datahub.ingest.pipeline import DETAIL_ROWS, take
@@ -113,6 +115,7 @@ class Hub:
         self.lifecycle = Lifecycle(self.store, registry=self.registry)
         self.commands = Commands(self.store, registry=self.registry, shadows=self.shadows, send=bus.send)
         self.guard = Guard(self.registry.nodes, limits.load())
+        self.gaps = Gaps(self.registry.windows)
         self._door = Door(self.registry, self.guard, self.shadows, strict=strict)
         self._asked: set[int] = set()
         self._listening = Listening(found.t)
@@ -124,6 +127,7 @@ class Hub:
         """What a former process left: quarantine, notes for the next tick, messages that it acknowledged only."""
         with self.store.session() as session:
             self.guard.restore(session)
+            self.gaps.restore(session)
             kept = session.exec(select(InboxRow).order_by(col(InboxRow.id)))
             self._notes += [notes_of.from_bytes(row.body) for row in kept]
         if self.observations.pack_rows() > COMPACT_ABOVE + 2 * len(self.registry.nodes):
@@ -169,8 +173,11 @@ class Hub:
             self.registry.learn(batch)
         notes: list[Note] = list(self._door.notes(found, now=self.now))
         notes += [DevicesBorn(0, batch.kind.name, len(batch)) for batch in births]
+        given_up = self._door.losses(found)
         taken = take(self.registry, found.batches, refused=found.refused, now=self.now)
-        body = to_bytes(taken.entry) if taken.entry.tally.received else None
+        taken, lost = declare(self.registry, taken, given_up)
+        notes += lost
+        body = to_bytes(taken.entry) if taken.entry.tally.received or lost else None
         if body is not None or notes or self._arrivals.waiting:
             with self.store.transaction() as connection:
                 if self._arrivals.waiting:
@@ -219,6 +226,7 @@ class Hub:
             with self.store.transaction() as connection, Session(connection) as session, session.begin():
                 events: list[HubEvent] = [DevicesBorn(t, kind, count) for kind, count in births_by_kind(notes)]
                 self._bury(session, [note for note in notes if isinstance(note, Death)], t=t)
+                self.gaps.look(session, [note for note in notes if isinstance(note, Lost)], t=t)
                 events += self._alarms.cross(session, crossings)
                 nodes = self.registry.nodes
                 fell, rose = self._listening.turn_silent(nodes, t, version=self.registry.version)
@@ -288,11 +296,12 @@ class Hub:
         with self.store.lock:
             if not self.memory.unwritten:
                 return
-            observation, pack = self.memory.unload()
+            observation, pack, account = self.memory.unload()
             ledger = msgspec.json.encode(self._at_tick)
             self.observations.append(
                 observation=observation,
                 pack=pack,
+                account=account,
                 progress=Progress(self._seen, self._tick, self.now or 0, ledger),
             )
             self._journal.trim(self._seen, tick=self._tick)

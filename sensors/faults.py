@@ -48,6 +48,7 @@ class Faults:
             while. What the node says meanwhile waits behind it.
         duplicate: share of packs that arrive twice.
         neglect: share of batteries that nobody replaces in time; they may be at any age.
+        memory: readings that a node keeps until the hub has them; then it forgets the oldest and declares them lost.
     """
 
     noise: float = _rate(1.0, unit="1", source="as declared by the kind")
@@ -63,6 +64,7 @@ class Faults:
     late_max_s: float = _rate(21_600.0, unit="s", source="unverified")
     duplicate: float = _rate(0.002, unit="1", source="unverified (a confirmation lost on the way)")
     neglect: float = _rate(0.02, unit="1", source="unverified")
+    memory: float = _rate(np.inf, unit="1", source="judgement: loggers keep months; no limit unless one is declared")
 
     @classmethod
     def declared(cls, table: Mapping[str, float]) -> Self:

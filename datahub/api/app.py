@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from datahub.api import assets as register
 from datahub.api import commands as orders
 from datahub.api import devices, health, ledger, metrics, observations, problems, protection
+from datahub.books import Books
 from datahub.devices.assets import Assets
 from datahub.hub import Hub
 from datahub.trouble import Troubles
@@ -37,16 +38,16 @@ def attach(
     troubles: Troubles | None = None,
 ) -> None:
     """Add the API's routes below ``prefix``, and its way of telling problems, to an application."""
-    queries, troubles = hub.queries, troubles or Troubles()
+    queries, books, troubles = hub.queries, Books(hub), troubles or Troubles()
     problems.install(api, prefix=prefix)
     routers = [
         devices.router(queries),
         observations.router(queries),
         orders.router(queries, hub.commands, token=token),
-        ledger.router(queries),
+        ledger.router(queries, books),
         health.router(queries, troubles),
         protection.router(queries, release=hub.release, token=token),
-        metrics.router(queries, troubles),
+        metrics.router(queries, books, troubles),
     ]
     if assets is not None:
         routers.append(register.router(queries, assets, token=token))

@@ -44,7 +44,7 @@ def _closed(troubles: Troubles) -> FastAPI:
     def state() -> health.StateView:
         return health.state_of(troubles)
 
-    api.include_router(metrics.router(None, troubles))
+    api.include_router(metrics.router(None, None, troubles))
 
     @api.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     def refused(path: str) -> None:

@@ -10,18 +10,19 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from datahub.books import Books
 from datahub.contract.clock import SECOND_MS
 from datahub.queries import Queries
 from datahub.trouble import Cause, Troubles
 
 
-def router(queries: Queries | None, troubles: Troubles) -> APIRouter:
-    """The route that Prometheus scrapes; without ``queries`` (the hub is not open) it says what is the matter."""
+def router(queries: Queries | None, books: Books | None, troubles: Troubles) -> APIRouter:
+    """The route that Prometheus scrapes; of a hub that is not open (None) it says what is the matter."""
     routes = APIRouter(tags=["metrics"])
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Matter(troubles))
-    if queries is not None:
-        registry.register(_Figures(queries))
+    if queries is not None and books is not None:
+        registry.register(_Figures(queries, books))
 
     @routes.get("/metrics", response_class=Response)
     def metrics(request: Request) -> Response:
@@ -62,8 +63,8 @@ class _Matter(Collector):
 class _Figures(Collector):
     """Reads the figures when they are asked for; nothing is counted twice."""
 
-    def __init__(self, queries: Queries) -> None:
-        self._queries = queries
+    def __init__(self, queries: Queries, books: Books) -> None:
+        self._queries, self._books = queries, books
 
     def describe(self) -> Iterable[Metric]:
         """Nothing before somebody asks."""
@@ -82,6 +83,11 @@ class _Figures(Collector):
         for fate in ("stored", "rejected", "duplicate", "unattributed"):
             fates.add_metric([fate], getattr(tally, fate))
         yield fates
+        yield CounterMetricFamily("citybrain_readings_lost", "Readings declared lost by their nodes.", value=tally.lost)
+        missing = self._books.missing()
+        yield GaugeMetricFamily("citybrain_gaps_open", "Runs of sequences that are missing.", value=len(missing))
+        count = sum(gap.count for gap in missing)
+        yield GaugeMetricFamily("citybrain_readings_missing", "Readings missing in these runs.", value=count)
         reasons = CounterMetricFamily(
             "citybrain_readings_refused", "Readings not stored, by reason.", labels=["reason"]
         )

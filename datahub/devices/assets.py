@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import insert
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from datahub.contract.city import City
 from datahub.contract.codes import DeviceState
@@ -183,3 +183,9 @@ class Assets:
             UsageError: if the register does not have it.
         """
         self._lifecycle.move(code, to, t=t, by=by)
+
+
+def owners_of(session: Session) -> tuple[Ints, list[str]]:
+    """Codes of all that is registered, ascending, and the owner of each."""
+    rows = session.exec(select(AssetRow.code, AssetRow.owner).order_by(col(AssetRow.code))).all()
+    return np.array([code for code, _ in rows], np.int64), [owner for _, owner in rows]

@@ -60,6 +60,7 @@ def _with_protection(connection: Connection) -> None:
 
 _NEW_IN_3: Final = (
     "hub_arrival",  # messages that are acknowledged before they are taken in
+    "hub_gap",  # sequences that are missing, or declared lost
 )
 
 
