@@ -133,13 +133,13 @@ class Outbox:
 
     def _make_room(self, batch: ObservationBatch, of: Rows, t: int) -> None:
         """Nodes that would keep more than their memory holds forget their oldest packs."""
-        size = len(self._nodes)
-        kept = np.bincount(of, batch.counts, size)
+        kept = np.zeros(len(self._nodes), np.int64)
+        np.add.at(kept, of, batch.counts)
         for it in self._sent:
-            kept += np.bincount(it.of, it.batch.counts * it.waits, size)
+            np.add.at(kept, it.of, it.batch.counts * it.waits)
         for batches in self._held.values():
             for one in batches:
-                kept += np.bincount(self._nodes.rows(one.node)[0], one.counts, size)
+                np.add.at(kept, self._nodes.rows(one.node)[0], one.counts)
         for node in np.flatnonzero(kept > self.memory).tolist():
             self._forget(node, int(kept[node] - self.memory), t)
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from datahub.api.words import CodeText
 from datahub.books import Books, By, Part, pages
 from datahub.contract.clock import to_utc
+from datahub.devices.gaps import Gap
 from datahub.queries import Queries
 
 Count: TypeAlias = Annotated[int, Query(ge=1, le=10_000)]
@@ -126,19 +127,7 @@ def router(queries: Queries, books: Books) -> APIRouter:
     def gaps(declared: bool = False, node: CodeText | None = None, limit: Count = 1_000) -> list[GapView]:
         code = None if node is None else int(node)
         found = books.declared(node=code, limit=limit) if declared else books.missing(node=code)[:limit]
-        return [
-            GapView(
-                node=str(one.node),
-                epoch=to_utc(one.epoch),
-                first=one.first,
-                last=one.last,
-                count=one.count,
-                since=to_utc(one.since),
-                declared=one.declared,
-                why=one.why,
-            )
-            for one in found
-        ]
+        return [_gap(one) for one in found]
 
     return routes
 
@@ -167,4 +156,17 @@ def _part(one: Part) -> PartView:
         rejected=one.rejected,
         duplicate=one.duplicate,
         lost=one.lost,
+    )
+
+
+def _gap(one: Gap) -> GapView:
+    return GapView(
+        node=str(one.node),
+        epoch=to_utc(one.epoch),
+        first=one.first,
+        last=one.last,
+        count=one.count,
+        since=to_utc(one.since),
+        declared=one.declared,
+        why=one.why,
     )
