@@ -96,7 +96,7 @@ class Hub:
         self.store = Store(directory, city=city, power_safe=not run)
         self.observations = Observations(directory)
         self._journal = Journal(self.store)
-        self._arrivals = Arrivals(self._journal, many=many)
+        self.arrivals = Arrivals(self._journal, many=many)
         self.registry = Registry()
         self.memory = Memory(self.registry)
         found = resume(
@@ -146,24 +146,24 @@ class Hub:
         Returns:
             The last end-of-quantum marker of the field among what arrived, if any.
         """
-        deliveries = self._bus.receive(wait_s=0.0 if self._arrivals.waiting else wait_s)
+        deliveries = self._bus.receive(wait_s=0.0 if self.arrivals.waiting else wait_s)
         with self.store.lock:
             if now is not None and deliveries:
                 self.now = now
-            if self.topics.run or not self._arrivals.may_wait(deliveries):
+            if self.topics.run or not self.arrivals.may_wait(deliveries):
                 return self._enter(deliveries)
-            self._arrivals.keep(deliveries)
+            self.arrivals.keep(deliveries)
             self._bus.acknowledge(deliveries)
             return None
 
     def _enter(self, deliveries: Sequence[Delivery]) -> Marker | None:
         """Take in what is kept and what has just come; returns the last marker among it."""
-        if not deliveries and not self._arrivals.waiting:
+        if not deliveries and not self.arrivals.waiting:
             return None
-        found = sort([*self._arrivals.waiting, *deliveries], topics=self.topics, now=self.now or 0)
+        found = sort([*self.arrivals.waiting, *deliveries], topics=self.topics, now=self.now or 0)
         believed = self._door.markers(found, now=self.now)
         self._take(found)
-        self._arrivals.waiting.clear()
+        self.arrivals.waiting.clear()
         self._bus.acknowledge(deliveries)
         return believed[-1] if believed else None
 
@@ -178,9 +178,9 @@ class Hub:
         taken, lost = declare(self.registry, taken, given_up)
         notes += lost
         body = to_bytes(taken.entry) if taken.entry.tally.received or lost else None
-        if body is not None or notes or self._arrivals.waiting:
+        if body is not None or notes or self.arrivals.waiting:
             with self.store.transaction() as connection:
-                if self._arrivals.waiting:
+                if self.arrivals.waiting:
                     self._journal.taken(connection)
                 if births:
                     save_births(connection, self.registry, births)

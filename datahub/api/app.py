@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from datahub.api import assets as register
 from datahub.api import commands as orders
-from datahub.api import devices, health, ledger, metrics, observations, problems, protection
+from datahub.api import devices, event_time, health, ledger, metrics, observations, problems, protection
 from datahub.books import Books
 from datahub.devices.assets import Assets
 from datahub.hub import Hub
@@ -46,6 +46,7 @@ def attach(
         orders.router(queries, hub.commands, token=token),
         ledger.router(queries, books),
         health.router(queries, troubles),
+        event_time.router(hub),
         protection.router(queries, release=hub.release, token=token),
         metrics.router(queries, books, troubles),
     ]

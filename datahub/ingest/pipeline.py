@@ -14,9 +14,10 @@ from datahub.contract.observations import Floats, Ints, ObservationBatch, concat
 from datahub.devices.nodes import Nodes
 from datahub.devices.registry import Registry
 from datahub.ingest.accounts import Accounts, Fate, answering, join, runs
-from datahub.ingest.check import FAR_FUTURE_MS, REASONS, Checked, check
+from datahub.ingest.check import REASONS, Checked, check
 from datahub.ingest.decode import Refused
 from datahub.ingest.entry import Entry, Packs, Places, Readings, no_packs, no_places, no_readings
+from datahub.ingest.event_time import in_force
 from datahub.ingest.ledger import Tally
 from datahub.ingest.windows import Fresh
 from datahub.store.tables import RejectedRow
@@ -65,7 +66,8 @@ def take(
         row = registry.nodes.rows(batch.node)
     batch, row, unborn = _attribute(registry, batch, row, tally=tally)
     fresh = registry.windows.accept(row, epoch=batch.epoch, first=batch.first, count=batch.counts)
-    latest = np.int64(_SAFE if now is None else now + FAR_FUTURE_MS)  # a mad clock must not excuse silence for ever
+    # a mad clock must not excuse silence for ever
+    latest = np.int64(_SAFE if now is None else now + in_force().far_future_ms)
     np.maximum.at(registry.nodes.heard, row, np.minimum(batch.result_time, latest))
     _revive(registry.nodes, row, batch)
     rows, again = _only_fresh(batch, _rows(registry, batch), fresh=fresh)

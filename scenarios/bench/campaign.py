@@ -8,7 +8,7 @@ Whether what was acknowledged before a kill is there after it is looked at each 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +37,11 @@ CALM_S: Final = 60.0
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a campaign showed. Counts of readings; ``lost`` and ``doubled`` are to be 0, the rest to be true."""
+    """What a campaign showed. Counts of readings; ``lost`` and ``doubled`` are to be 0, the rest to be true.
+
+    ``kept``: messages that were acknowledged before they were taken in; ``kept_at_kill``: of these, those that a hub
+    had not taken in when it was killed, and that its next life took in (both as far as the killed ones had said).
+    """
 
     broker: str
     hub_kills: int
@@ -54,6 +58,8 @@ class Outcome(msgspec.Struct, frozen=True):
     doubled: int
     wrong: int
     acknowledged_missing: int
+    kept: int
+    kept_at_kill: int
     closes: bool
     wall_s: float
 
@@ -156,6 +162,7 @@ def campaign(
             kills=(hub_kills, broker_kills),
             messages_s=course.turns * course.per_turn / spoken_s,
             missing=missing,
+            notes=hub.notes,
             wall_s=elapsed_s() - since,
         )
 
@@ -168,6 +175,7 @@ def _judged(
     kills: tuple[int, int],
     messages_s: float,
     missing: int,
+    notes: Sequence[tuple[int, int]],
     wall_s: float,
 ) -> Outcome:
     """Open the databases once more and hold what they have against what the nodes said."""
@@ -201,6 +209,8 @@ def _judged(
         doubled=len(key) - len(once),
         wrong=int((rows["value"] != value_of(key[:, 0], key[:, 1])).sum()),
         acknowledged_missing=missing,
+        kept=sum(kept for _, kept in notes),
+        kept_at_kill=sum(found for found, _ in notes),
         closes=tally.closes() and published == tally.stored + tally.rejected + in_flight,
         wall_s=round(wall_s, 1),
     )
