@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import delete, insert
 from sqlmodel import Session, col, select
 
 from datahub.contract.messages import Lost
@@ -13,6 +12,7 @@ from datahub.ingest.windows import Windows
 from datahub.store.tables import GapRow
 
 _KEY = tuple[int, int]
+_INSERT = "INSERT INTO hub_gap (node, epoch, first, last, since, declared, why) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -65,12 +65,11 @@ class Gaps:
             self._open[key] = now
             if not now:
                 del self._open[key]
-        for node, epoch in closed:
-            session.execute(
-                delete(GapRow).where(col(GapRow.node) == node, col(GapRow.epoch) == epoch, ~col(GapRow.declared))
-            )
+        connection = session.connection()  # a broker's end may open and close gaps of thousands of nodes in one tick
+        if closed:
+            connection.exec_driver_sql("DELETE FROM hub_gap WHERE node = ? AND epoch = ? AND NOT declared", closed)
         if new:
-            session.execute(insert(GapRow), [msgspec.to_builtins(one) for one in new])
+            connection.exec_driver_sql(_INSERT, [msgspec.structs.astuple(one) for one in new])
 
     def open(self, *, node: int | None = None) -> list[Gap]:
         """What is missing, by node, epoch and sequence."""

@@ -8,11 +8,13 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 
+from datahub.contract.codes import Reason
 from datahub.contract.messages import Lost, Watermarks
 from datahub.devices.registry import Registry
 from datahub.ingest import accounts
 from datahub.ingest.accounts import Accounts, Fate
 from datahub.ingest.entry import Entry, Packs, accounts_of, join_packs
+from datahub.ingest.ledger import Tally
 from datahub.ingest.pipeline import Taken
 
 _RUN = ("node", "epoch", "first")
@@ -47,11 +49,11 @@ def declare(registry: Registry, taken: Taken, declared: Sequence[Lost]) -> tuple
         sequence=np.concatenate((taken.marks.sequence, table[:, 2])),
     )
     more = tuple(sorted({*taken.unborn, *unborn}))
-    return replace(taken, entry=_with(taken.entry, lost), marks=told, unborn=more), lost
+    return replace(taken, entry=_with(taken.entry, lost, strange=len(unborn)), marks=told, unborn=more), lost
 
 
-def _with(entry: Entry, lost: Sequence[Lost]) -> Entry:
-    """The entry with lost runs settled and counted."""
+def _with(entry: Entry, lost: Sequence[Lost], *, strange: int) -> Entry:
+    """The entry with lost runs settled and counted, and with the words of so many nodes that are not known."""
     node, epoch, first = (np.array([getattr(one, name) for one in lost], np.int64) for name in _RUN)
     count = np.array([one.last - one.first + 1 for one in lost], np.int64)
     gone = Accounts(node, np.zeros(len(lost), np.int64), np.full(len(lost), Fate.LOST, np.uint8), count)
@@ -59,6 +61,19 @@ def _with(entry: Entry, lost: Sequence[Lost]) -> Entry:
         entry.arrived,
         entry.readings,
         join_packs([entry.packs, Packs(node, epoch, first, count, np.zeros_like(count))]),
-        msgspec.structs.replace(entry.tally, lost=int(count.sum())),
+        _counted(entry.tally, lost=int(count.sum()), strange=strange),
         accounts.join([accounts_of(entry), gone]),
+    )
+
+
+def _counted(tally: Tally, *, lost: int, strange: int) -> Tally:
+    by_reason = dict(tally.by_reason)
+    if strange:
+        by_reason[Reason.UNKNOWN_DEVICE] = by_reason.get(Reason.UNKNOWN_DEVICE, 0) + strange
+    return msgspec.structs.replace(
+        tally,
+        lost=lost,
+        received=tally.received + strange,
+        unattributed=tally.unattributed + strange,
+        by_reason=by_reason,
     )

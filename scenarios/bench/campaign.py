@@ -8,7 +8,7 @@ Whether what was acknowledged before a kill is there after it is looked at each 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +40,7 @@ class Outcome(msgspec.Struct, frozen=True):
     """What a campaign showed. Counts of readings; ``lost`` and ``doubled`` are to be 0, the rest to be true.
 
     ``kept``: messages that were acknowledged before they were taken in; ``kept_at_kill``: of these, those that a hub
-    had not taken in when it was killed, and that its next life took in (both as far as the killed ones had said).
+    had not taken in when it was killed, and that its next life took in.
     """
 
     broker: str
@@ -155,6 +155,7 @@ def campaign(
         spoken_s = elapsed_s() - course.started
         course.settle()
         hub.end()
+        hub.tally()
         return _judged(
             course.crowd,
             folder / "hub",
@@ -162,7 +163,7 @@ def campaign(
             kills=(hub_kills, broker_kills),
             messages_s=course.turns * course.per_turn / spoken_s,
             missing=missing,
-            notes=hub.notes,
+            kept=(hub.kept, hub.inherited),
             wall_s=elapsed_s() - since,
         )
 
@@ -175,7 +176,7 @@ def _judged(
     kills: tuple[int, int],
     messages_s: float,
     missing: int,
-    notes: Sequence[tuple[int, int]],
+    kept: tuple[int, int],
     wall_s: float,
 ) -> Outcome:
     """Open the databases once more and hold what they have against what the nodes said."""
@@ -209,8 +210,8 @@ def _judged(
         doubled=len(key) - len(once),
         wrong=int((rows["value"] != value_of(key[:, 0], key[:, 1])).sum()),
         acknowledged_missing=missing,
-        kept=sum(kept for _, kept in notes),
-        kept_at_kill=sum(found for found, _ in notes),
+        kept=kept[0],
+        kept_at_kill=kept[1],
         closes=tally.closes() and published == tally.stored + tally.rejected + in_flight,
         wall_s=round(wall_s, 1),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -34,9 +34,6 @@ class Victim:
     """A process that can be killed and started again, with a pipe through which it says how it is.
 
     ``work`` runs in it with ``arguments`` and its end of the pipe; its first word, a number, says that it is up.
-
-    Attributes:
-        notes: pairs of numbers that it said later, the last of each life.
     """
 
     def __init__(self, name: str, work: Callable[..., None], *arguments: object) -> None:
@@ -44,7 +41,6 @@ class Victim:
         self._process: SpawnProcess | None = None
         self._line: Connection | None = None
         self._since = 0.0
-        self.notes: list[tuple[int, int]] = []
 
     def __enter__(self) -> Self:
         self.start()
@@ -81,7 +77,6 @@ class Victim:
         """SIGKILL, for it and what it started; returns when they are gone."""
         if self._process is None or self._process.pid is None:
             return
-        self._take_notes()
         family = [*psutil.Process(self._process.pid).children(recursive=True)]
         self._process.kill()
         for one in family:
@@ -89,22 +84,11 @@ class Victim:
         psutil.wait_procs(family, timeout=UP_S)
         self._process.join(UP_S)
 
-    def _take_notes(self) -> None:
-        """Keep the last pair of numbers that it has said in this life."""
-        said: list[tuple[int, int]] = []
-        try:
-            while self._line is not None and self._line.poll():
-                said.append(self._line.recv())
-        except (EOFError, OSError):
-            pass  # a life that is over: what it said before counts
-        self.notes += said[-1:]
-
     def end(self) -> None:
         """Ask it to end, and wait."""
         if self._process is not None and self._line is not None and self._process.is_alive():
             self._line.send("end")
             self._process.join(UP_S)
-            self._take_notes()
         self.kill_if_alive()
 
     def kill_if_alive(self) -> None:
@@ -119,30 +103,45 @@ class Victim:
 class HubProcess(Victim):
     """The hub, live and durable as in ``citybrain city``, without brain and pages.
 
-    Its word is how many readings it has stored or rejected for good; its notes are how many messages it found that its
-    former life had acknowledged and not taken in, and how many it has acknowledged before it took them in.
+    Its word is how many readings it has stored or rejected for good.
+
+    Attributes:
+        kept: messages that it acknowledged before it took them in, in all its lives.
+        inherited: those of them that it had not taken in when it was killed, and took in in its next life.
     """
 
     def __init__(self, url: str, topics: Topics, directory: Path) -> None:
-        super().__init__("hub", _run_hub, url, topics, directory)
+        self.kept = self.inherited = 0
+        self._counts = multiprocessing.get_context("spawn").RawArray("q", 2)  # what is written there outlives a kill
+        super().__init__("hub", _run_hub, url, topics, directory, self._counts)
+
+    def start(self) -> None:
+        """Start it (again), and count what its former life did."""
+        self.tally()
+        super().start()
+
+    def tally(self) -> None:
+        """Add up what the life that is over did."""
+        self.kept += self._counts[0]
+        self.inherited += self._counts[1]
+        self._counts[:] = [0, 0]
 
 
-def _run_hub(url: str, topics: Topics, directory: Path, line: Connection) -> None:
+def _run_hub(url: str, topics: Topics, directory: Path, counts: MutableSequence[int], line: Connection) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     hub = Hub(topics.city, "990100", directory, MqttCityBus(url, topics), start=T0, write_rows=5_000)
     try:
+        counts[1] = hub.arrivals.found
         line.send(hub.ledger.stored + hub.ledger.rejected)
-        begun, told = hub.now or T0, -1
+        begun = hub.now or T0
         since = looked = elapsed_s()
         while not line.poll():
             now = begun + round((elapsed_s() - since) * SECOND_MS)
             hub.intake(wait_s=BEAT_S / 2, now=now)
+            counts[0] = hub.arrivals.kept
             if elapsed_s() - looked > BEAT_S:
                 looked = elapsed_s()
                 hub.tick(now)
-                if hub.arrivals.kept != told:
-                    told = hub.arrivals.kept
-                    line.send((hub.arrivals.found, told))
     finally:
         hub.close()
 

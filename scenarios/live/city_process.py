@@ -103,6 +103,7 @@ def _run(settings: Settings, place: City, stubs: str) -> int:
                 "received": tally.received,
                 "duplicate": tally.duplicate,
                 "unattributed": tally.unattributed,
+                "lost": tally.lost,
             }
         )
     return 0

@@ -64,7 +64,9 @@ class Account:
             self.parts[node, device, where] += 1
 
     def lose(self, node: int, numbers: range) -> None:
-        if node != 777:
+        if node == 777:
+            self.unattributed += 1  # the message
+        else:
             fresh = {(node, n) for n in numbers} - self.settled
             self.settled |= fresh
             self.parts[node, 0, "lost"] += len(fresh)
@@ -220,24 +222,25 @@ def test_a_declared_gap_lets_the_watermark_go_on_and_stands_in_the_ledger_as_los
 
 
 @pytest.mark.parametrize(
-    ("lost", "reason"),
+    ("lost", "reason", "asks"),
     [
-        (Lost(node=101, epoch=T0, first=0, last=2**50, t=T0), Reason.MALFORMED),
-        (Lost(node=777, epoch=T0, first=0, last=1, t=T0), None),
-        (Lost(node=101, epoch=T0 + 1, first=0, last=1, t=T0), None),
+        (Lost(node=101, epoch=T0, first=0, last=2**50, t=T0), Reason.MALFORMED, False),
+        (Lost(node=777, epoch=T0, first=0, last=1, t=T0), Reason.UNKNOWN_DEVICE, True),
+        (Lost(node=101, epoch=T0 + 1, first=0, last=1, t=T0), Reason.UNKNOWN_DEVICE, True),
     ],
     ids=["longer than a node can have filled", "of a node that was not born", "of an epoch to come"],
 )
-def test_a_gap_that_cannot_be_is_not_taken(tmp_path: Path, lost: Lost, reason: Reason | None) -> None:
+def test_a_gap_that_cannot_be_is_not_taken(tmp_path: Path, lost: Lost, reason: Reason, asks: bool) -> None:
     town = town_of_three(tmp_path)
     town.send(lost)
     town.hub.tick(T0 + MINUTE)
     tally = town.hub.queries.ledger()
     assert tally.lost == 0
     assert Books(town.hub).declared() == []
-    assert tally.by_reason == ({reason: 1} if reason else {})
+    assert (tally.by_reason, tally.unattributed) == ({reason: 1}, 1)
+    assert tally.closes()
     asked = [message for message in town.field.receive() if type(message).__name__ == "Rebirth"]
-    assert bool(asked) == (reason is None), "whom the hub does not know it asks"
+    assert bool(asked) == asks, "whom the hub does not know it asks"
     town.hub.close()
 
 
