@@ -69,4 +69,4 @@ class Troubles:
     @property
     def standing(self) -> tuple[Trouble, ...]:
         """What is the matter, the oldest first."""
-        return tuple(sorted(self.now.values(), key=lambda one: (one.since, one.cause)))
+        return tuple(sorted(self.now.values(), key=lambda one: one.since))
