@@ -66,10 +66,7 @@ def take(
         row = registry.nodes.rows(batch.node)
     batch, row, unborn = _attribute(registry, batch, row, tally=tally)
     fresh = registry.windows.accept(row, epoch=batch.epoch, first=batch.first, count=batch.counts)
-    # a mad clock must not excuse silence for ever
-    latest = np.int64(_SAFE if now is None else now + in_force().far_future_ms)
-    np.maximum.at(registry.nodes.heard, row, np.minimum(batch.result_time, latest))
-    _revive(registry.nodes, row, batch)
+    _hear(registry.nodes, row, batch, now=now)
     rows, again = _only_fresh(batch, _rows(registry, batch), fresh=fresh)
     tally.duplicate = len(batch) - len(rows.device)
     node, shut = batch.node[rows.pack], registry.nodes.quarantined[row]
@@ -86,10 +83,17 @@ def take(
     readings, places = _keep(registry, rows, checked, tally=tally)
     details += _refuse(registry, rows, node, fault=checked.fault, now=now, tally=tally)
     accounts = None
-    if tally.duplicate or tally.rejected:
+    if not fresh.whole or tally.rejected:
         accounts = _accounts(registry, batch, rows, node=node, fault=checked.fault, again=again)
     entry = Entry(arrived, readings, _delivered(batch, fresh), tally, accounts)
     return Taken(entry, places, _marks(registry, row, batch.epoch), unborn, details)
+
+
+def _hear(nodes: Nodes, row: Ints, batch: ObservationBatch, *, now: int | None) -> None:
+    """These nodes have said something; a mad clock must not excuse silence for ever."""
+    latest = np.int64(_SAFE if now is None else now + in_force().far_future_ms)
+    np.maximum.at(nodes.heard, row, np.minimum(batch.result_time, latest))
+    _revive(nodes, row, batch)
 
 
 def _revive(nodes: Nodes, row: Ints, batch: ObservationBatch) -> None:

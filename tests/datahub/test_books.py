@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 import pytest
 from hub_town import GATEWAY, METER, MINUTE, POST, T0, Town, births, pack
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from datahub.books import Books, By, Division, Part
@@ -99,22 +99,28 @@ def whole(division: Division) -> tuple[int, ...]:
     return tuple(sum(getattr(one, name) for one in every) for name in ("stored", "rejected", "duplicate", "lost"))
 
 
-@settings(max_examples=25, deadline=None)
-@given(runs=st.lists(RUN, min_size=1, max_size=25), pause=st.integers(1, 5), flush=st.booleans())
+@settings(max_examples=40, deadline=None)
+@given(runs=st.lists(RUN, min_size=1, max_size=25), together=st.integers(1, 6), flush=st.booleans())
+@example(runs=[(101, 3, 2, False), (102, 0, 5, False)], together=2, flush=False).via(
+    "packs are settled in another order"
+)
 def test_every_division_adds_up_to_the_whole_at_any_moment_and_after_a_fall(
-    runs: list[tuple[int, int, int, bool]], pause: int, flush: bool
+    runs: list[tuple[int, int, int, bool]], together: int, flush: bool
 ) -> None:
     with TemporaryDirectory() as folder:
         town, account = town_of_three(Path(folder)), Account()
-        for number, (node, first, count, lost) in enumerate(runs):
-            numbers = range(first, first + count)
-            if lost:
-                town.send(Lost(node=node, epoch=T0, first=first, last=first + count - 1, t=T0))
-                account.lose(node, numbers)
-            else:
-                town.send(pack(node, [said(node, n) for n in numbers], first=first))
-                account.hear(node, numbers)
-            if number % pause == 0:
+        for number in range(0, len(runs), together):
+            messages: list[object] = []
+            for node, first, count, lost in sorted(runs[number : number + together], key=lambda run: run[3]):
+                numbers = range(first, first + count)  # of what comes together, readings count before losses
+                if lost:
+                    messages.insert(0, Lost(node=node, epoch=T0, first=first, last=first + count - 1, t=T0))
+                    account.lose(node, numbers)
+                else:
+                    messages.append(pack(node, [said(node, n) for n in numbers], first=first))
+                    account.hear(node, numbers)
+            town.send(*messages)
+            if number % 2:
                 town.hub.tick(T0 + MINUTE + number)
         as_counted(town, account)
         if flush:
