@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 import pytest
 from hub_town import GATEWAY, METER, MINUTE, POST, T0, Town, births, pack
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datahub.books import Books, By, Division, Part
@@ -101,9 +101,6 @@ def whole(division: Division) -> tuple[int, ...]:
 
 @settings(max_examples=40, deadline=None)
 @given(runs=st.lists(RUN, min_size=1, max_size=25), together=st.integers(1, 6), flush=st.booleans())
-@example(runs=[(101, 3, 2, False), (102, 0, 5, False)], together=2, flush=False).via(
-    "packs are settled in another order"
-)
 def test_every_division_adds_up_to_the_whole_at_any_moment_and_after_a_fall(
     runs: list[tuple[int, int, int, bool]], together: int, flush: bool
 ) -> None:

@@ -41,6 +41,7 @@ class Platform:
         self.crowd, self.tap, self.t, self._since = Crowd(), tapped, T0, elapsed_s()
         wire = MqttCityBus(f"mqtt://127.0.0.1:{tapped.port}", TOPICS)
         self.field = MqttFieldBus(broker.url, TOPICS)
+        self.crowd.outbox.resend_ms = 3 * SECOND_MS
         self.keeper = Keeper(
             wire,
             lambda held: Hub("trouble", "990100", folder, held, start=T0, write_rows=write_rows),
