@@ -18,11 +18,12 @@ from sqlmodel import Session, col, delete, select
 from datahub.answers import Health
 from datahub.commands import Commands
 from datahub.contract.codes import Reason
-from datahub.contract.messages import Ack, Alarm, BirthBatch, Death, Desired, Marker, Rebirth, Reported, Up
+from datahub.contract.messages import Ack, Alarm, BirthBatch, Death, Desired, Lost, Marker, Rebirth, Reported, Up
 from datahub.contract.topics import Topics
 from datahub.devices import guard as limits
 from datahub.devices.alarms import Alarms, keep_alarms
 from datahub.devices.batches import Batches
+from datahub.devices.gaps import Gaps
 from datahub.devices.guard import Guard
 from datahub.devices.health import Listening
 from datahub.devices.jobs import Jobs
@@ -37,6 +38,7 @@ from datahub.ingest.arrivals import MANY, Arrivals
 from datahub.ingest.decode import Sorted, sort
 from datahub.ingest.door import Door
 from datahub.ingest.entry import to_bytes
+from datahub.ingest.losses import declare
 from datahub.ingest.memory import Memory
 from datahub.ingest.notes import Note, births_by_kind, rank
 from datahub.ingest.pipeline import DETAIL_ROWS, take
@@ -101,7 +103,7 @@ class Hub:
         self.store = Store(directory, city=city, power_safe=not run)
         self.observations = Observations(directory)
         self._journal = Journal(self.store)
-        self._arrivals = Arrivals(self._journal, many=many)
+        self.arrivals = Arrivals(self._journal, many=many)
         self.registry = Registry()
         self.memory = Memory(self.registry)
         found = resume(
@@ -126,6 +128,7 @@ class Hub:
         self.jobs = Jobs(self.store, batches=self.batches)
         self._progress = JobProgress(self.jobs, shadows=self.shadows, commands=self.commands, batches=self.batches)
         self.guard = Guard(self.registry.nodes, limits.load())
+        self.gaps = Gaps(self.registry.windows)
         self._door = Door(self.registry, self.guard, self.shadows, strict=strict)
         self._asked: set[int] = set()
         self._listening = Listening(found.t)
@@ -137,6 +140,7 @@ class Hub:
         """What a former process left: quarantine, notes for the next tick, messages that it acknowledged only."""
         with self.store.session() as session:
             self.guard.restore(session)
+            self.gaps.restore(session)
             kept = session.exec(select(InboxRow).order_by(col(InboxRow.id)))
             self._notes += [notes_of.from_bytes(row.body) for row in kept]
         if self.observations.pack_rows() > COMPACT_ABOVE + 2 * len(self.registry.nodes):
@@ -155,13 +159,13 @@ class Hub:
         Returns:
             The last end-of-quantum marker of the field among what arrived, if any.
         """
-        deliveries = self._bus.receive(wait_s=0.0 if self._arrivals.waiting else wait_s)
+        deliveries = self._bus.receive(wait_s=0.0 if self.arrivals.waiting else wait_s)
         with self.store.lock:
             if now is not None and deliveries:
                 self.now = now
-            if self.topics.run or not self._arrivals.may_wait(deliveries):
+            if self.topics.run or not self.arrivals.may_wait(deliveries):
                 return self._enter(deliveries)
-            self._arrivals.keep(deliveries)
+            self.arrivals.keep(deliveries)
             self._bus.acknowledge(deliveries)
             return None
 
@@ -172,12 +176,12 @@ class Hub:
 
     def _enter(self, deliveries: Sequence[Delivery]) -> Marker | None:
         """Take in what is kept and what has just come; returns the last marker among it."""
-        if not deliveries and not self._arrivals.waiting:
+        if not deliveries and not self.arrivals.waiting:
             return None
-        found = sort([*self._arrivals.waiting, *deliveries], topics=self.topics, now=self.now or 0)
+        found = sort([*self.arrivals.waiting, *deliveries], topics=self.topics, now=self.now or 0)
         believed = self._door.markers(found, now=self.now)
         self._take(found)
-        self._arrivals.waiting.clear()
+        self.arrivals.waiting.clear()
         self._bus.acknowledge(deliveries)
         return believed[-1] if believed else None
 
@@ -187,11 +191,14 @@ class Hub:
             self.registry.learn(batch)
         notes: list[Note] = list(self._door.notes(found, now=self.now))
         notes += [DevicesBorn(0, batch.kind.name, len(batch)) for batch in births]
+        given_up = self._door.losses(found)
         taken = take(self.registry, found.batches, refused=found.refused, now=self.now)
-        body = to_bytes(taken.entry) if taken.entry.tally.received else None
-        if body is not None or notes or self._arrivals.waiting:
+        taken, lost = declare(self.registry, taken, given_up)
+        notes += lost
+        body = to_bytes(taken.entry) if taken.entry.tally.received or lost else None
+        if body is not None or notes or self.arrivals.waiting:
             with self.store.transaction() as connection:
-                if self._arrivals.waiting:
+                if self.arrivals.waiting:
                     self._journal.taken(connection)
                 if births:
                     save_births(connection, self.registry, births)
@@ -237,6 +244,7 @@ class Hub:
             with self.store.transaction() as connection, Session(connection) as session, session.begin():
                 events: list[HubEvent] = [DevicesBorn(t, kind, count) for kind, count in births_by_kind(notes)]
                 self._bury(session, [note for note in notes if isinstance(note, Death)], t=t)
+                self.gaps.look(session, [note for note in notes if isinstance(note, Lost)], t=t)
                 events += self._alarms.cross(session, crossings)
                 nodes = self.registry.nodes
                 fell, rose = self._listening.turn_silent(nodes, t, version=self.registry.version)
@@ -309,11 +317,12 @@ class Hub:
         with self.store.lock:
             if not self.memory.unwritten:
                 return
-            observation, pack = self.memory.unload()
+            observation, pack, account = self.memory.unload()
             ledger = msgspec.json.encode(self._at_tick)
             self.observations.append(
                 observation=observation,
                 pack=pack,
+                account=account,
                 progress=Progress(self._seen, self._tick, self.now or 0, ledger),
             )
             self._journal.trim(self._seen, tick=self._tick)

@@ -18,10 +18,10 @@ class Manifest(msgspec.Struct, frozen=True):
     city_hash: str
 
 
-class LedgerTotals(msgspec.Struct, frozen=True):
+class LedgerTotals(msgspec.Struct, frozen=True, omit_defaults=True):
     """Readings, counted at both ends of the wire.
 
-    Two equations hold exactly: ``published = stored + rejected + in_flight`` and
+    Two equations hold exactly: ``published = stored + rejected + lost + in_flight`` and
     ``received = stored + rejected + duplicate + unattributed``.
     """
 
@@ -33,12 +33,14 @@ class LedgerTotals(msgspec.Struct, frozen=True):
     duplicate: int
     unattributed: int
     by_reason: dict[str, int]
+    lost: int = 0
+    """Readings that their nodes declared lost for ever; left out of the outcome where there are none."""
 
     @property
     def closes(self) -> bool:
         """Whether both equations hold."""
         return (
-            self.published == self.stored + self.rejected + self.in_flight
+            self.published == self.stored + self.rejected + self.lost + self.in_flight
             and self.received == self.stored + self.rejected + self.duplicate + self.unattributed
         )
 
@@ -46,6 +48,7 @@ class LedgerTotals(msgspec.Struct, frozen=True):
 def accounted(of: LedgerTotals) -> str:
     """Whether every reading is accounted for, in one sentence."""
     sums = f"published {of.published:,} = stored {of.stored:,} + rejected {of.rejected:,} + in flight {of.in_flight:,}"
+    sums += f" + lost {of.lost:,}" if of.lost else ""
     return f"the ledger {'closes' if of.closes else 'DOES NOT CLOSE'}: {sums}"
 
 

@@ -184,6 +184,7 @@ def outcome_of(name: str, scenario: Scenario, city: City, story: Story, *, seed:
             duplicate=tally.duplicate,
             unattributed=tally.unattributed,
             by_reason=dict(sorted(tally.by_reason.items())),
+            lost=tally.lost,
         ),
         devices=story.outside.devices,
         incidents=[incident_of(it, begins=begins) for it in incidents.values()],

@@ -53,6 +53,7 @@ class Faults:
         neglect: share of batteries that nobody replaces in time; they may be at any age.
         update_fail: share of firmware updates that the device gives up and says so.
         update_revert: share of the others after which it runs the old version again and knows nothing of it.
+        memory: readings that a node keeps until the hub has them; then it forgets the oldest and declares them lost.
     """
 
     noise: float = _rate(1.0, unit="1", source="as declared by the kind")
@@ -70,6 +71,7 @@ class Faults:
     neglect: float = _rate(0.02, unit="1", source="unverified")
     update_fail: float = _rate(0.01, unit="1", source="unverified")
     update_revert: float = _rate(0.005, unit="1", source="unverified")
+    memory: float = _rate(np.inf, unit="1", source="judgement: loggers keep months; no limit unless one is declared")
 
     @classmethod
     def declared(cls, table: Mapping[str, float]) -> Self:

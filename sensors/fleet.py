@@ -116,7 +116,7 @@ class Fleet:
     ) -> None:
         self.kind, self.sites, self.faults, self.start = kind, sites, faults, start
         self.nodes = Nodes(kind, sites, epoch=start)
-        self.outbox = Outbox(self.nodes, resend_s=resend_s)
+        self.outbox = Outbox(self.nodes, resend_s=resend_s, memory=faults.memory)
         self.hardware = Hardware(kind, sites.device, seeds=seeds, faults=faults, start=start)
         self.muted = 0
         self.memory_readings: int | None = None
@@ -161,6 +161,7 @@ class Fleet:
             parts += self._report(world, due, t)
         if self.kind.watch is not None:
             parts += self._look(world, due, t)
+        messages += self.outbox.declare(t)
         parts = [batch for batch in parts if batch.packs]
         return [*messages, concatenate(parts)] if parts else messages
 

@@ -11,6 +11,7 @@ from datahub.api import (
     batches,
     descriptions,
     devices,
+    event_time,
     health,
     jobs,
     ledger,
@@ -27,22 +28,54 @@ from datahub.api.bodies import Bounded
 from datahub.api.sensorthings import router as sensorthings
 from datahub.api.sensorthings.service import SensorThings
 from datahub.area_queries import AreaQueries
+from datahub.books import Books
 from datahub.contract.city import City
 from datahub.devices.assets import Assets
 from datahub.hub import Hub
 from datahub.resources.authorisation import Authorisation
+from datahub.trouble import Troubles
 
 
-def app(hub: Hub, *, assets: Assets | None = None, city: City | None = None, token: str = "") -> FastAPI:
+def app(
+    hub: Hub,
+    *,
+    assets: Assets | None = None,
+    city: City | None = None,
+    token: str = "",
+    prefix: str = "",
+    broker: str = descriptions.BROKER,
+    things: SensorThings | None = None,
+    troubles: Troubles | None = None,
+) -> FastAPI:
     """The whole API of a hub.
 
     Args:
         assets: the asset register, where the hub has a city.
         city: whose areas are read by.
         token: what a caller must bear to change anything; empty lets nobody.
+        prefix: below which the routes stand.
+        broker, things: as for ``attach``.
+        troubles: what is the matter with the hub, where somebody keeps it (``Keeper``).
     """
     api = FastAPI(title="citybrain hub", version=_version(), docs_url=None, redoc_url=None)
-    attach(api, hub, assets=assets, city=city, token=token)
+    api = FastAPI(
+        title="citybrain hub",
+        version=_version(),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=f"{prefix}/openapi.json",
+    )
+    attach(
+        api,
+        hub,
+        assets=assets,
+        city=city,
+        token=token,
+        prefix=prefix,
+        broker=broker,
+        things=things,
+        troubles=troubles,
+    )
     return api
 
 
@@ -56,13 +89,15 @@ def attach(
     prefix: str = "",
     broker: str = descriptions.BROKER,
     things: SensorThings | None = None,
+    troubles: Troubles | None = None,
 ) -> None:
     """Add the API's routes below ``prefix``, and its way of telling problems, to an application.
 
     ``broker`` is the URL at which devices and listeners find the wire; ``things`` the hub's SensorThings, where
-    somebody else speaks through it too (MQTT).
+    somebody else speaks through it too (MQTT); ``troubles`` what is the matter with the hub.
     """
-    queries, areas = hub.queries, AreaQueries(hub, city)
+    queries, areas, books = hub.queries, AreaQueries(hub, city), Books(hub)
+    troubles = troubles or Troubles()
     ground = descriptions.Ground(hub.topics, hub.thresholds, prefix, broker, assets is not None)
     problems.install(api, prefix=prefix)
     owned = None if assets is None else assets.owned
@@ -74,10 +109,11 @@ def attach(
         orders.router(queries, hub.commands, token=token),
         batches.router(hub, owned=owned, token=token),
         jobs.router(hub, owned=owned, token=token),
-        ledger.router(queries),
-        health.router(queries),
+        ledger.router(queries, books),
+        health.router(queries, troubles),
+        event_time.router(hub),
         protection.router(queries, release=hub.release, token=token),
-        metrics.router(queries),
+        metrics.router(queries, books, troubles),
         descriptions.router(queries, ground),
     ]
     authorisation = Authorisation(hub.store, hub.applications)

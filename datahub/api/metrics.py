@@ -10,8 +10,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from datahub.books import Books
 from datahub.contract.clock import SECOND_MS
 from datahub.queries import Queries
+from datahub.trouble import Cause, Troubles
 
 _TEXTS = {
     name: {"schema": {"type": "string"}}
@@ -22,11 +24,13 @@ _TEXTS = {
 }
 
 
-def router(queries: Queries) -> APIRouter:
-    """The route that Prometheus scrapes."""
+def router(queries: Queries | None, books: Books | None, troubles: Troubles) -> APIRouter:
+    """The route that Prometheus scrapes; of a hub that is not open (None) it says what is the matter."""
     routes = APIRouter(tags=["metrics"])
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(queries))
+    registry.register(_Matter(troubles))
+    if queries is not None and books is not None:
+        registry.register(_Figures(queries, books))
 
     @routes.get("/metrics", response_class=Response, responses={200: {"content": _TEXTS}})
     def metrics(request: Request) -> Response:
@@ -36,11 +40,39 @@ def router(queries: Queries) -> APIRouter:
     return routes
 
 
+class _Matter(Collector):
+    """What is the matter with the hub."""
+
+    def __init__(self, troubles: Troubles) -> None:
+        self._troubles = troubles
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing before somebody asks."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """Troubles as they are now, every cause named."""
+        troubles = self._troubles
+        now = GaugeMetricFamily("citybrain_trouble", "1 while the hub is in trouble.", labels=["cause"])
+        since = GaugeMetricFamily(
+            "citybrain_trouble_since_seconds", "Since when, Unix time.", labels=["cause"], unit="seconds"
+        )
+        met = CounterMetricFamily("citybrain_troubles", "How often trouble began.", labels=["cause"])
+        for cause in Cause:
+            now.add_metric([cause], float(cause in troubles.now))
+            met.add_metric([cause], troubles.met[cause])
+        for one in troubles.standing:
+            since.add_metric([one.cause], one.since / SECOND_MS)
+        yield from (now, since, met)
+        yield CounterMetricFamily("citybrain_reopened", "Openings after trouble.", value=troubles.reopened)
+        yield CounterMetricFamily("citybrain_messages_let_go", "QoS 0 messages let go.", value=troubles.let_go)
+
+
 class _Figures(Collector):
     """Reads the figures when they are asked for; nothing is counted twice."""
 
-    def __init__(self, queries: Queries) -> None:
-        self._queries = queries
+    def __init__(self, queries: Queries, books: Books) -> None:
+        self._queries, self._books = queries, books
 
     def describe(self) -> Iterable[Metric]:
         """Nothing before somebody asks."""
@@ -59,6 +91,11 @@ class _Figures(Collector):
         for fate in ("stored", "rejected", "duplicate", "unattributed"):
             fates.add_metric([fate], getattr(tally, fate))
         yield fates
+        yield CounterMetricFamily("citybrain_readings_lost", "Readings declared lost by their nodes.", value=tally.lost)
+        missing = self._books.missing()
+        yield GaugeMetricFamily("citybrain_gaps_open", "Runs of sequences that are missing.", value=len(missing))
+        count = sum(gap.count for gap in missing)
+        yield GaugeMetricFamily("citybrain_readings_missing", "Readings missing in these runs.", value=count)
         reasons = CounterMetricFamily(
             "citybrain_readings_refused", "Readings not stored, by reason.", labels=["reason"]
         )

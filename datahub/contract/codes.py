@@ -11,7 +11,7 @@ class Quality(IntFlag):
     GOOD = 0
     RANGE = 1  # outside what the sensor can measure
     FUTURE = 2  # phenomenon_time ahead of arrival by more than the tolerated skew
-    LATE = 4  # arrived after the watermark of its period
+    LATE = 4  # older than a reading of the same property of its device that was looked at before
     STUCK = 8  # has not changed for longer than the thing it measures can stand still
     RATE = 16  # changed faster than the thing it measures can
 

@@ -117,6 +117,25 @@ class Death(msgspec.Struct, frozen=True):
     schema: int = SCHEMA
 
 
+class Lost(msgspec.Struct, frozen=True):
+    """A node says which of its readings will never come: it numbered them, and has them no more.
+
+    Attributes:
+        epoch: the birth epoch in which it numbered them.
+        first, last: their sequences, both included.
+        t: when it gave them up [ms].
+        why: in its own words.
+    """
+
+    node: int
+    epoch: int
+    first: int
+    last: int
+    t: int
+    why: str = ""
+    schema: int = SCHEMA
+
+
 class Reported(msgspec.Struct, frozen=True):
     """What a device says its settings are (reported side of its shadow).
 
@@ -215,7 +234,7 @@ class Marker(msgspec.Struct, frozen=True):
     schema: int = SCHEMA
 
 
-Up: TypeAlias = ObservationBatch | BirthBatch | Death | Reported | Ack | Marker
+Up: TypeAlias = ObservationBatch | BirthBatch | Death | Lost | Reported | Ack | Marker
 Down: TypeAlias = Desired | Command | Rebirth | Watermarks | Marker
 North: TypeAlias = Alarm
 

@@ -16,6 +16,7 @@ class Word(StrEnum):
     BIRTH = "birth"
     DEATH = "death"
     OBS = "obs"
+    LOST = "lost"
     REPORTED = "reported"
     ACK = "ack"
     DESIRED = "desired"
@@ -23,7 +24,7 @@ class Word(StrEnum):
     REBIRTH = "rebirth"
 
 
-UPWARD = (Word.BIRTH, Word.DEATH, Word.OBS, Word.REPORTED, Word.ACK)
+UPWARD = (Word.BIRTH, Word.DEATH, Word.OBS, Word.LOST, Word.REPORTED, Word.ACK)
 DOWNWARD = (Word.DESIRED, Word.CMD, Word.REBIRTH)
 
 _WORDS = {word.value: word for word in Word}

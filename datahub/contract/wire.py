@@ -23,6 +23,7 @@ from datahub.contract.messages import (
     Desired,
     Down,
     KindDescriptor,
+    Lost,
     Marker,
     North,
     Rebirth,
@@ -40,6 +41,7 @@ WATERMARKS_A_MESSAGE: Final = 1_000
 """Nodes in one watermark message: some 45 kB. Ours to choose, well below the payload limit."""
 
 _LARGEST_CODE: Final = 10**18
+_LARGEST_SEQUENCE: Final = 2**53
 _KINDS_KEPT: Final = 256
 _ENCODER = msgspec.json.Encoder()
 _Message = TypeVar("_Message", bound=msgspec.Struct)
@@ -84,6 +86,7 @@ _VERSION = msgspec.json.Decoder(_Version)
 _BIRTH = msgspec.json.Decoder(_RawBirth)
 _KIND = msgspec.json.Decoder(KindDescriptor)
 _DEATH = msgspec.json.Decoder(Death)
+_LOST = msgspec.json.Decoder(Lost)
 _REPORTED = msgspec.json.Decoder(Reported)
 _ACK = msgspec.json.Decoder(Ack)
 _MARKER = msgspec.json.Decoder(Marker)
@@ -116,6 +119,8 @@ def encode(message: Up | Down | North, topics: Topics, *, qos: int = 1) -> list[
             return [Outgoing(topics.alarm(message.kind), _ENCODER.encode(message))]
         case Death():
             word = Word.DEATH
+        case Lost():
+            word = Word.LOST
         case Reported():
             word = Word.REPORTED
         case Ack():
@@ -154,6 +159,11 @@ def decode_up(topic: str, payload: bytes, *, topics: Topics, now: int = 0, limit
             death = _own(_read(_DEATH, payload), node)
             _bound(death.carried)
             return death
+        case Word.LOST:
+            lost = _own(_read(_LOST, payload), node)
+            if not 0 <= lost.first <= lost.last < _LARGEST_SEQUENCE:
+                raise Unreadable(Reason.MALFORMED, f"sequences {lost.first} to {lost.last} are no run")
+            return lost
         case Word.REPORTED:
             return _own(_read(_REPORTED, payload), node)
         case Word.ACK:
@@ -231,7 +241,7 @@ def _complain(payload: bytes, error: Exception) -> None:
     raise Unreadable(Reason.MALFORMED, str(error)) from error
 
 
-_Owned = TypeVar("_Owned", _RawBirth, Death, Reported, Ack, Desired, Command, Rebirth)
+_Owned = TypeVar("_Owned", _RawBirth, Death, Lost, Reported, Ack, Desired, Command, Rebirth)
 
 
 def _own(message: _Owned, node: int) -> _Owned:

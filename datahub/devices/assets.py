@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import insert
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from datahub.contract.city import City
 from datahub.contract.codes import DeviceState
@@ -239,3 +239,9 @@ class Assets:
 def _row(code: int, sort: str, owner: str, place: tuple[float, float], *, stage: int, thing: int = 0) -> AssetRow:
     """What the register would hold of a thing that no list entered; it is not kept."""
     return AssetRow(code=code, sort=sort, owner=owner, object=thing, lon=place[0], lat=place[1], name="", stage=stage)
+
+
+def owners_of(session: Session) -> tuple[Ints, list[str]]:
+    """Codes of all that is registered, ascending, and the owner of each."""
+    rows = session.exec(select(AssetRow.code, AssetRow.owner).order_by(col(AssetRow.code))).all()
+    return np.array([code for code, _ in rows], np.int64), [owner for _, owner in rows]

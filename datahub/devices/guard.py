@@ -47,6 +47,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backlog_s: Limit
     least_count: Limit
     rubbish_count: Limit
+    declared_s: Limit
 
 
 def load(text: str | None = None, *, file: str = FILE) -> Limits:
@@ -93,6 +94,13 @@ class Guard:
     def spend(self, node: Ints, count: Ints) -> None:
         """These nodes (codes) sent so many readings or messages."""
         self._spent.append((node, count))
+
+    def most_lost(self, node: int) -> int:
+        """How many readings a node (code) may declare lost at once."""
+        row = self.nodes.row(node)
+        rate = float(self.nodes.rate[row]) if row >= 0 else 0.0
+        most = rate * self.limits.margin_ratio.value * self.limits.declared_s.value
+        return int(max(most, self.limits.least_count.value))
 
     def blame(self, node: int) -> None:
         """A message on this node's topic could not be read."""

@@ -33,6 +33,8 @@ class Arrivals:
 
     Attributes:
         waiting: they.
+        found: how many a former process had left behind.
+        kept: how many were kept by this one.
     """
 
     def __init__(self, journal: Journal, *, many: int = MANY) -> None:
@@ -40,6 +42,7 @@ class Arrivals:
         self.waiting: list[Delivery] = [
             Arrived(topic, payload, 0, 0) for body in journal.kept() for topic, payload in _DECODER.decode(body)
         ]
+        self.found, self.kept = len(self.waiting), 0
 
     def may_wait(self, deliveries: Sequence[Delivery]) -> bool:
         """Whether these are better kept: many came together, so more are coming, and the broker waits for a word."""
@@ -55,3 +58,4 @@ class Arrivals:
         body = msgspec.msgpack.encode([(one.topic, one.payload) for one in deliveries if isinstance(one, Arrived)])
         self._journal.keep(body)
         self.waiting += deliveries
+        self.kept += len(deliveries)

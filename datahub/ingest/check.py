@@ -8,13 +8,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from datahub.contract.clock import DAY_MS
 from datahub.contract.codes import Quality, Reason
 from datahub.contract.observations import Floats, Ints
 from datahub.devices.registry import Registry
-
-FAR_FUTURE_MS: Final = DAY_MS
-"""A phenomenon_time ahead of city time by more than this is no clock skew but nonsense (ours; unverified)."""
+from datahub.ingest.event_time import in_force
 
 REASONS: Final = (
     Reason.UNKNOWN_DEVICE,
@@ -62,8 +59,8 @@ def check(
     """
     found = registry.locate(device, number)
     fault = np.zeros(len(device), np.uint8)
-    if now is not None and len(device) and int(phenomenon_time.max()) > now + FAR_FUTURE_MS:
-        fault[phenomenon_time > now + FAR_FUTURE_MS] = 4
+    if now is not None and len(device) and int(phenomenon_time.max()) > (last := now + in_force().far_future_ms):
+        fault[phenomenon_time > last] = 4
     unknown = found.slot < 0
     if unknown.any():
         fault[unknown] = 3

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from datahub.contract.codes import Reason
-from datahub.contract.messages import Ack, BirthBatch, Death, Marker, Reported
+from datahub.contract.messages import Ack, BirthBatch, Death, Lost, Marker, Reported
 from datahub.contract.observations import ObservationBatch
 from datahub.contract.senml import decode_packs
 from datahub.contract.topics import Topics, Word
@@ -30,6 +30,7 @@ class Sorted:
     batches: list[ObservationBatch] = field(default_factory=list)
     births: list[BirthBatch] = field(default_factory=list)
     notes: list[Death | Reported | Ack] = field(default_factory=list)
+    lost: list[Lost] = field(default_factory=list)
     markers: list[Marker] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
 
@@ -75,6 +76,8 @@ def _place(message: object, found: Sorted) -> None:
         found.markers.append(message)
     elif isinstance(message, Death | Reported | Ack):
         found.notes.append(message)
+    elif isinstance(message, Lost):
+        found.lost.append(message)
     else:
         found.refused.append(Refused(Reason.MALFORMED, 0, f"a {type(message).__name__} does not travel upward"))
 

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from datahub.contract.codes import Reason
-from datahub.contract.messages import Ack, BirthBatch, Death, Marker, Reported
+from datahub.contract.messages import Ack, BirthBatch, Death, Lost, Marker, Reported
 from datahub.contract.wire import join_births
 from datahub.devices.guard import Guard
 from datahub.devices.registry import Registry
 from datahub.devices.shadow import Shadows
 from datahub.ingest import admission
+from datahub.ingest.accounts import Fate, join
 from datahub.ingest.decode import Refused, Sorted
+from datahub.ingest.entry import accounts_of
 from datahub.ingest.pipeline import Taken
 
 
@@ -84,6 +86,20 @@ class Door:
             return (Reason.MALFORMED, ill) if ill else None
         return None
 
+    def losses(self, found: Sorted) -> list[Lost]:
+        """Gaps that nodes may declare: not in quarantine, and no longer than a node can have filled."""
+        allowed: list[Lost] = []
+        for one in found.lost:
+            count, most = one.last - one.first + 1, self.guard.most_lost(one.node)
+            if one.node in self.guard.held:
+                found.refused.append(Refused(Reason.QUARANTINED, one.node, "a gap declared by a node in quarantine"))
+            elif count > most:
+                said = f"a gap of {count} readings; this node may declare {most} at once"
+                found.refused.append(Refused(Reason.MALFORMED, one.node, said))
+            else:
+                allowed.append(one)
+        return allowed
+
     def _unborn(self, death: Death) -> bool:
         row = self.registry.nodes.row(death.node)
         return row < 0 or death.epoch > int(self.registry.nodes.epoch[row])
@@ -91,13 +107,20 @@ class Door:
     def reckon(self, found: Sorted, births: Sequence[BirthBatch], taken: Taken) -> None:
         """Count on each node what it sent anew: readings, births and other messages, and what could not be read."""
         packs = taken.entry.packs
-        if len(packs):
+        if len(packs) and not found.lost:
             self.guard.spend(packs.node, packs.count)
+        elif len(packs):
+            sent = join([accounts_of(taken.entry)])
+            came = sent.fate < Fate.DUPLICATE
+            self.guard.spend(sent.node[came], sent.count[came])
         for batch in births:
             self.guard.spend(batch.node, np.ones(len(batch), np.int64))
         if found.notes:
             said = np.array([note.node for note in found.notes], np.int64)
             self.guard.spend(said, np.ones(len(said), np.int64))
+        if found.lost:
+            gave_up = np.array([one.node for one in found.lost], np.int64)
+            self.guard.spend(gave_up, np.ones(len(gave_up), np.int64))
         for one in found.refused:
             if one.node and one.reason is not Reason.QUARANTINED:
                 self.guard.blame(one.node)

@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datahub.contract.observations import Floats, Ints
+from datahub.ingest.accounts import Accounts, Fate, no_accounts, runs
 from datahub.ingest.ledger import Tally
 from datahub.store.migrations import StoreRefused
 
-FORM = 2
-"""Version of the bytes below, the first byte of every journal entry."""
+FORM = 3
+"""Version of the bytes below, the first byte of every journal entry. Form 2 had no accounts; it is read."""
 
 _PACKS = (("node", np.int64), ("epoch", np.int64), ("first", np.int64), ("count", np.int64), ("result_time", np.int64))
+_PARTS = (("node", np.int64), ("device", np.int64), ("count", np.int64), ("fate", np.uint8))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,12 +61,16 @@ class Packs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """One journal entry. ``arrived`` is the city time at which the hub took it in [ms; 0 unknown]."""
+    """One journal entry. ``arrived`` is the city time at which the hub took it in [ms; 0 unknown].
+
+    ``accounts`` is None where all that came was new and is stored, pack by pack, so that it follows from the rest.
+    """
 
     arrived: int
     readings: Readings
     packs: Packs
     tally: Tally
+    accounts: Accounts | None = None
 
 
 class _Head(msgspec.Struct, frozen=True, array_like=True):
@@ -76,6 +82,7 @@ class _Head(msgspec.Struct, frozen=True, array_like=True):
     near: int | None
     good: bool
     tally: Tally
+    parts: int | None = None
 
 
 def no_readings() -> Readings:
@@ -119,6 +126,13 @@ def join_packs(parts: Sequence[Packs]) -> Packs:
     return Packs(*(np.concatenate([getattr(part, name) for part in parts]) for name, _ in _PACKS))
 
 
+def accounts_of(entry: Entry) -> Accounts:
+    """Who sent what of the entry, and where it went."""
+    if entry.accounts is not None:
+        return entry.accounts
+    return runs(np.repeat(entry.packs.node, entry.packs.count), entry.readings.device, Fate.STORED)
+
+
 def to_bytes(entry: Entry) -> bytes:
     """The entry as it lies in the journal: form, length of the head, head (JSON), columns one after the other.
 
@@ -131,13 +145,15 @@ def to_bytes(entry: Entry) -> bytes:
     implied = len(rows) == int(packs.count.sum()) and bool((rows.sequence == _sequences(packs)).all())
     near, good = _nearest(rows.phenomenon_time), not rows.quality.any()
     time = rows.phenomenon_time if near is None else (rows.phenomenon_time - near).astype(np.int32)
+    parts = None if entry.accounts is None else len(entry.accounts)
     head = msgspec.json.encode(
-        _Head(entry.arrived, len(rows), len(packs), len(starts), implied, near, good, entry.tally)
+        _Head(entry.arrived, len(rows), len(packs), len(starts), implied, near, good, entry.tally, parts)
     )
     columns: list[NDArray[np.generic]] = [rows.device[starts], starts, rows.property, time, rows.value]
     columns += [] if good else [rows.quality]
     columns += [] if implied else [rows.sequence]
     columns += [getattr(packs, name) for name, _ in _PACKS]
+    columns += [getattr(entry.accounts, name) for name, _ in _PARTS] if parts is not None else []
     return b"".join([bytes((FORM,)), len(head).to_bytes(4, "little"), head, *(c.tobytes() for c in columns)])
 
 
@@ -147,7 +163,7 @@ def from_bytes(body: bytes) -> Entry:
     Raises:
         StoreRefused: if the bytes have another form than this program writes.
     """
-    if not body or body[0] != FORM:
+    if not body or body[0] not in (FORM, 2):
         raise StoreRefused(
             f"journal entry has form {body[:1].hex() or 'none'}, this program reads form {FORM:02x} only"
         )
@@ -169,7 +185,9 @@ def from_bytes(body: bytes) -> Entry:
     packs = Packs(*(column(head.packs, dtype) for _, dtype in _PACKS))
     device = np.repeat(devices, np.diff(np.append(starts, head.rows)))
     sequence = _sequences(packs) if sequence is None else sequence
-    return Entry(head.arrived, Readings(device, number, time, value, quality, sequence), packs, head.tally)
+    readings = Readings(device, number, time, value, quality, sequence)
+    parts = None if head.parts is None else Accounts(**{name: column(head.parts, dtype) for name, dtype in _PARTS})
+    return Entry(head.arrived, readings, packs, head.tally, no_accounts() if body[0] != FORM else parts)
 
 
 def _nearest(time: Ints) -> int | None:

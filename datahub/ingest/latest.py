@@ -12,14 +12,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from datahub.contract.clock import MINUTE_MS, SECOND_MS
+from datahub.contract.clock import SECOND_MS
 from datahub.contract.codes import Quality
 from datahub.contract.observations import Floats, Ints
 from datahub.devices.registry import Kinds
 from datahub.ingest.entry import Places, Readings
-
-SKEW_MS: Final = 5 * MINUTE_MS
-"""A device's clock may be ahead by this much before its readings are marked FUTURE (ours; unverified)."""
+from datahub.ingest.event_time import in_force
 
 NEVER: Final = -(2**62)
 """Time of the latest reading of a slot that has none."""
@@ -42,9 +40,14 @@ class Evaluated:
 
 
 class Latest:
-    """Latest reading of every slot: time [ms], value, quality, and since when the value stands [ms]."""
+    """Latest reading of every slot: time [ms], value, quality, and since when the value stands [ms].
+
+    Attributes:
+        late, belated: readings that came late, and of these below the watermark of event time.
+    """
 
     def __init__(self) -> None:
+        self.late = self.belated = 0
         self.t: Ints = np.zeros(0, np.int64)
         self.since: Ints = np.zeros(0, np.int64)
         self.value: Floats = np.zeros(0)
@@ -70,11 +73,13 @@ class Latest:
         order = _order(places.slot, readings)
         r = _take(readings, order)
         s, rule = places.slot[order], places.rule[order]
-        quality = r.quality
+        quality, policy = r.quality, in_force()
         late = r.phenomenon_time < self.t[s]
-        future = r.phenomenon_time > t + SKEW_MS
+        future = r.phenomenon_time > t + policy.skew_ms
         if late.any():
             quality[late] |= np.uint8(Quality.LATE)
+            self.late += int(late.sum())
+            self.belated += int((r.phenomenon_time[late] < policy.watermark(t)).sum())
         if future.any():
             quality[future] |= np.uint8(Quality.FUTURE)
         held = np.zeros(len(s), np.int32)

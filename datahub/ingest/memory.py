@@ -10,7 +10,8 @@ import numpy as np
 
 from datahub.contract.observations import Ints
 from datahub.devices.registry import Registry
-from datahub.ingest.entry import Entry, Packs, Places, Readings, join_packs, join_readings
+from datahub.ingest.accounts import Accounts, join
+from datahub.ingest.entry import Entry, Packs, Places, Readings, accounts_of, join_packs, join_readings
 from datahub.ingest.latest import Evaluated, Latest
 from datahub.store.observations import Columns
 
@@ -42,6 +43,7 @@ class Memory:
         self._waiting: list[_Waiting] = []
         self._evaluated: list[Evaluated] = []
         self._packs: list[tuple[Packs, int]] = []
+        self._accounts: list[Accounts] = []
         self._unwritten = 0
         self._device = np.zeros(0, np.int64)
         self._slot = np.zeros(0, np.int64)
@@ -106,6 +108,7 @@ class Memory:
         self.fit()
         waiting, self._waiting = self._waiting, []
         self._packs += [(one.entry.packs, one.entry.arrived) for one in waiting if len(one.entry.packs)]
+        self._accounts += [accounts_of(one.entry) for one in waiting]
         self._unwritten += sum(len(one.entry.packs) for one in waiting)
         self.fresh = self._evaluate(waiting, t=t)
         self._by_property = None
@@ -158,8 +161,12 @@ class Memory:
             word ^= word >> np.uint64(29)
         return hashlib.sha256(self.digest + word.tobytes()).digest()
 
-    def unload(self) -> tuple[Columns, Columns]:
-        """Hand over what the column store does not have, as its columns."""
+    def accounts(self) -> Accounts:
+        """Who sent what of all that the column store does not have, whether a tick has seen it or not."""
+        return join([*self._accounts, *(accounts_of(one.entry) for one in self._waiting)])
+
+    def unload(self) -> tuple[Columns, Columns, Columns]:
+        """Hand over what the column store does not have, as its columns: readings, packs, accounts."""
         found, self._evaluated = self._evaluated, []
         packs, self._packs = self._packs, []
         self._unwritten = 0
@@ -184,7 +191,14 @@ class Memory:
             "result_time": p.result_time,
             "arrived": arrived,
         }
-        return observation, pack
+        parts, self._accounts = join(self._accounts), []
+        account: Columns = {
+            "node": parts.node,
+            "device": parts.device,
+            "fate": parts.fate,
+            "count": parts.count,
+        }
+        return observation, pack, account
 
 
 def _within(width: Ints) -> Ints:

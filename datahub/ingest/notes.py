@@ -7,11 +7,11 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from datahub.contract.messages import Ack, Death, Reported
+from datahub.contract.messages import Ack, Death, Lost, Reported
 from datahub.events import DevicesBorn
 
-Note: TypeAlias = Death | Reported | Ack | DevicesBorn
-_NOTES: Final[dict[str, type[Note]]] = {one.__name__: one for one in (Death, Reported, Ack, DevicesBorn)}
+Note: TypeAlias = Death | Lost | Reported | Ack | DevicesBorn
+_NOTES: Final[dict[str, type[Note]]] = {one.__name__: one for one in (Death, Lost, Reported, Ack, DevicesBorn)}
 
 
 def births_by_kind(notes: Sequence[Note]) -> list[tuple[str, int]]:
@@ -31,6 +31,8 @@ def rank(note: Note) -> tuple[int, int, str, str]:
         return (note.t, note.device, "", "".join(sorted(note.state)) + note.reason)
     if isinstance(note, Death):
         return (note.epoch, note.node, "", "")
+    if isinstance(note, Lost):
+        return (note.t, note.node, f"{note.epoch:020}", f"{note.first:020}")
     return (0, note.count, note.kind, "")
 
 

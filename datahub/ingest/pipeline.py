@@ -13,9 +13,11 @@ from datahub.contract.messages import Watermarks, no_watermarks
 from datahub.contract.observations import Floats, Ints, ObservationBatch, concatenate
 from datahub.devices.nodes import Nodes
 from datahub.devices.registry import Registry
-from datahub.ingest.check import FAR_FUTURE_MS, REASONS, Checked, check
+from datahub.ingest.accounts import Accounts, Fate, answering, join, runs
+from datahub.ingest.check import REASONS, Checked, check
 from datahub.ingest.decode import Refused
 from datahub.ingest.entry import Entry, Packs, Places, Readings, no_packs, no_places, no_readings
+from datahub.ingest.event_time import in_force
 from datahub.ingest.ledger import Tally
 from datahub.ingest.windows import Fresh
 from datahub.store.tables import RejectedRow
@@ -64,10 +66,8 @@ def take(
         row = registry.nodes.rows(batch.node)
     batch, row, unborn = _attribute(registry, batch, row, tally=tally)
     fresh = registry.windows.accept(row, epoch=batch.epoch, first=batch.first, count=batch.counts)
-    latest = np.int64(_SAFE if now is None else now + FAR_FUTURE_MS)  # a mad clock must not excuse silence for ever
-    np.maximum.at(registry.nodes.heard, row, np.minimum(batch.result_time, latest))
-    _revive(registry.nodes, row, batch)
-    rows = _only_fresh(batch, _rows(registry, batch), fresh=fresh)
+    _hear(registry.nodes, row, batch, now=now)
+    rows, again = _only_fresh(batch, _rows(registry, batch), fresh=fresh)
     tally.duplicate = len(batch) - len(rows.device)
     node, shut = batch.node[rows.pack], registry.nodes.quarantined[row]
     checked = check(
@@ -82,8 +82,18 @@ def take(
     )
     readings, places = _keep(registry, rows, checked, tally=tally)
     details += _refuse(registry, rows, node, fault=checked.fault, now=now, tally=tally)
-    entry = Entry(arrived, readings, _delivered(batch, fresh), tally)
+    accounts = None
+    if not fresh.whole or tally.rejected:
+        accounts = _accounts(registry, batch, rows, node=node, fault=checked.fault, again=again)
+    entry = Entry(arrived, readings, _delivered(batch, fresh), tally, accounts)
     return Taken(entry, places, _marks(registry, row, batch.epoch), unborn, details)
+
+
+def _hear(nodes: Nodes, row: Ints, batch: ObservationBatch, *, now: int | None) -> None:
+    """These nodes have said something; a mad clock must not excuse silence for ever."""
+    latest = np.int64(_SAFE if now is None else now + in_force().far_future_ms)
+    np.maximum.at(nodes.heard, row, np.minimum(batch.result_time, latest))
+    _revive(nodes, row, batch)
 
 
 def _revive(nodes: Nodes, row: Ints, batch: ObservationBatch) -> None:
@@ -148,15 +158,37 @@ def _rows(registry: Registry, batch: ObservationBatch) -> _Rows:
     return _Rows(batch.pack, batch.device, number, batch.phenomenon_time, batch.value, batch.sequence)
 
 
-def _only_fresh(batch: ObservationBatch, rows: _Rows, *, fresh: Fresh) -> _Rows:
-    """The readings that had not come before."""
+def _only_fresh(batch: ObservationBatch, rows: _Rows, *, fresh: Fresh) -> tuple[_Rows, _Rows | None]:
+    """The readings that had not come before, and those that had."""
     if fresh.whole:
-        return rows
+        return rows, None
     start = batch.offset[fresh.pack] + fresh.low - batch.first[fresh.pack]
     edge = np.zeros(len(batch) + 1, np.int64)
     np.add.at(edge, start, 1)
     np.add.at(edge, start + fresh.high - fresh.low, -1)
-    return rows.where(np.cumsum(edge[:-1]) > 0)
+    new = np.cumsum(edge[:-1]) > 0
+    return rows.where(new), rows.where(~new)
+
+
+def _accounts(
+    registry: Registry,
+    batch: ObservationBatch,
+    rows: _Rows,
+    *,
+    node: Ints,
+    fault: NDArray[np.uint8],
+    again: _Rows | None,
+) -> Accounts:
+    """Who sent what where something did not go as it should."""
+    good = fault == 0
+    parts = [runs(node[good], rows.device[good], Fate.STORED)]
+    if not good.all():
+        sender, device = node[~good], rows.device[~good]
+        parts.append(runs(sender, answering(registry, sender, device), Fate.REJECTED))
+    if again is not None:
+        sender = batch.node[again.pack]
+        parts.append(runs(sender, answering(registry, sender, again.device), Fate.DUPLICATE))
+    return join(parts)
 
 
 def _delivered(batch: ObservationBatch, fresh: Fresh) -> Packs:

@@ -62,12 +62,17 @@ class Fresh:
 
 
 class Windows:
-    """The delivered sequences of all nodes. Rows refer to ``Nodes``; old epochs and gaps are kept by code."""
+    """The delivered sequences of all nodes. Rows refer to ``Nodes``; old epochs and gaps are kept by code.
+
+    Attributes:
+        touched: (node, epoch) of which something may be missing, or is no more, since this was last emptied.
+    """
 
     def __init__(self, nodes: Nodes) -> None:
         self.nodes = nodes
         self._gaps: dict[tuple[int, int], Intervals] = {}
         self._past: dict[tuple[int, int], Intervals] = {}
+        self.touched: set[tuple[int, int]] = set()
 
     def turn(self, row: int, *, node: int, epoch: int) -> None:
         """A node was born again: put its old epoch aside and begin a new window."""
@@ -138,6 +143,7 @@ class Windows:
         """Take in one run of one node exactly; returns what of it is new."""
         key = (int(self.nodes.node[row]), epoch)
         if epoch != self.nodes.epoch[row]:
+            self.touched.add(key)
             return self._past.setdefault(key, Intervals()).add(first, end)
         intervals = self._gaps.get(key)
         if intervals is None:
@@ -152,6 +158,7 @@ class Windows:
 
     def _settle(self, row: int, key: tuple[int, int], intervals: Intervals) -> None:
         """Keep intervals only as long as there is a gap."""
+        self.touched.add(key)
         self.nodes.next[row] = intervals.prefix()
         gap = len(intervals.low) > 1 or intervals.prefix() == 0
         self.nodes.gap[row] = gap
@@ -167,6 +174,14 @@ class Windows:
             past = self._past.get((int(self.nodes.node[row[i]]), int(epoch[i])))
             mark[i] = past.prefix() - 1 if past else -1
         return mark
+
+    def missing(self, node: int, epoch: int) -> list[tuple[int, int]]:
+        """Runs of sequences (both ends included) that are missing before something that came, ascending."""
+        kept = self._gaps.get((node, epoch)) or self._past.get((node, epoch))
+        if kept is None or not kept.low:
+            return []
+        edges = zip([0, *kept.high], kept.low, strict=False)
+        return [(end, low - 1) for end, low in edges if end < low]
 
     def ahead(self) -> int:
         """Readings the hub has beyond a gap: durable here, still in the outbox of their node."""

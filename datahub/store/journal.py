@@ -40,7 +40,8 @@ class Journal:
     def kept(self) -> list[bytes]:
         """What is kept and was not taken in, in the order in which it came."""
         with self._store.transaction() as connection:
-            return [bytes(row[0]) for row in connection.execute(text("SELECT body FROM hub_arrival ORDER BY id"))]
+            found = connection.execute(text("SELECT body FROM hub_arrival WHERE id > 0 ORDER BY id"))
+            return [bytes(row[0]) for row in found]
 
     def taken(self, connection: Connection) -> None:
         """All that was kept is taken in by this transaction."""

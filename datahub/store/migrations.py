@@ -68,6 +68,7 @@ _NEW_IN_3: Final = (
     "hub_application",  # who may call which data
     "hub_code",  # by which authorisation code
     "hub_call",  # and how often they did
+    "hub_gap",  # sequences that are missing, or declared lost
 )
 
 

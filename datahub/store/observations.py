@@ -7,7 +7,7 @@ It follows the journal: what it holds always ends at a journal entry that has be
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datahub.store import rollups
+from datahub.store.failure import StoreFailed, words_of
 from datahub.store.migrations import StoreRefused, refuse_unless
 
 FILE = "observations.duckdb"
@@ -26,10 +27,19 @@ R = TypeVar("R")
 
 Columns: TypeAlias = Mapping[str, NDArray[np.generic]]
 
+# who sent what, and where it went (``ingest.accounts``); the same part may stand there more than once
+_ACCOUNT: Final = (
+    "CREATE TABLE account (node BIGINT NOT NULL, device BIGINT NOT NULL, fate UTINYINT NOT NULL, count BIGINT NOT NULL)"
+)
+
+ACCOUNTS: Final = "SELECT node, device, fate, sum(count)::BIGINT AS count FROM account GROUP BY ALL"
+"""Every part of the ledger once."""
+
 #: Statements that bring a database of this version to the next.
-STEPS: Mapping[int, tuple[str, ...]] = {1: rollups.FROM_1}
+STEPS: Mapping[int, tuple[str, ...]] = {1: (_ACCOUNT, *rollups.FROM_1)}
 
 TABLES = (
+    _ACCOUNT,
     # held_s: how long the value had stood still when it was read [s]
     "CREATE TABLE observation (device BIGINT NOT NULL, property SMALLINT NOT NULL, phenomenon_time BIGINT NOT NULL,"
     " value DOUBLE NOT NULL, quality UTINYINT NOT NULL, sequence BIGINT NOT NULL, held_s INTEGER NOT NULL)",
@@ -71,10 +81,14 @@ class Observations:
     Args:
         directory: where the file lies; None keeps everything in memory.
         memory_mb: what DuckDB may use for its buffers [MB].
+
+    Attributes:
+        failed: what could not be written; the rows are in the journal only.
     """
 
     def __init__(self, directory: Path | None, *, memory_mb: int = 96) -> None:
         self._place = str(directory / FILE) if directory else "memory"
+        self.failed: StoreFailed | None = None
         settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": 1,
             "memory_limit": f"{memory_mb}MB",
@@ -112,14 +126,15 @@ class Observations:
             run("UPDATE hub_schema SET version = ?", [step + 1])
             run("COMMIT")
 
-    def append(self, *, observation: Columns, pack: Columns, progress: Progress) -> None:
+    def append(self, *, observation: Columns, pack: Columns, account: Columns, progress: Progress) -> None:
         """Add evaluated rows and say how far the store now follows, in one transaction.
 
         numpy columns are scanned where they lie; no copy through Python objects.
+
+        Raises:
+            StoreFailed: if it cannot be done now; nothing was added.
         """
-        run = self._connection.execute
-        run("BEGIN")
-        try:
+        with self._writing() as run:
             if len(observation["device"]):
                 self._connection.register("new_rows", observation)
                 run("INSERT INTO observation SELECT * FROM new_rows")
@@ -127,26 +142,31 @@ class Observations:
             if len(pack["node"]):
                 self._connection.register("new_packs", pack)
                 run("INSERT INTO pack SELECT * FROM new_packs")
+            if len(account["node"]):
+                self._connection.register("new_accounts", account)
+                run("INSERT INTO account SELECT * FROM new_accounts")
             values = [progress.journal, progress.tick, progress.t, progress.ledger.decode()]
             run("INSERT INTO progress VALUES (?, ?, ?, ?)", values)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Callable[..., object]]:
+        """One transaction; yields what runs a statement in it."""
+        run = self._connection.execute
+        try:
+            run("BEGIN")
+            yield run
             run("COMMIT")
-        except duckdb.Error:
-            run("ROLLBACK")
-            self.marks.read()
-            raise
+        except duckdb.Error as error:
+            self.failed = StoreFailed(words_of(str(error)), str(error).splitlines()[0], place=self._place)
+            with suppress(duckdb.Error):  # a commit that failed for want of room has ended the transaction itself
+                run("ROLLBACK")
+                self.marks.read()
+            raise self.failed from error
 
     def work(self, piece: Callable[[rollups.Line, rollups.Marks], R]) -> R:
         """Do one piece of work on the steps (``rollups``) in a transaction."""
-        run = self._connection.execute
-        run("BEGIN")
-        try:
-            done = piece(self._connection, self.marks)
-            run("COMMIT")
-        except duckdb.Error:
-            run("ROLLBACK")
-            self.marks.read()
-            raise
-        return done
+        with self._writing():
+            return piece(self._connection, self.marks)
 
     def settle(self) -> bool:
         """Write what is in the log to its place now, while it is little; False if somebody reads, then later."""
@@ -196,15 +216,21 @@ class Observations:
         return self._connection.cursor().execute(statement, values or []).fetchnumpy()
 
     def compact(self, pack: Columns) -> None:
-        """Replace the pack journal by the same windows told in fewer rows."""
-        run = self._connection.execute
-        run("BEGIN")
-        run("DELETE FROM pack")
-        if len(pack["node"]):
-            self._connection.register("new_packs", pack)
-            run("INSERT INTO pack SELECT * FROM new_packs")
-        run("DELETE FROM progress WHERE journal < (SELECT max(journal) FROM progress)")
-        run("COMMIT")
+        """Replace the pack journal by the same windows told in fewer rows, and add up the accounts.
+
+        Raises:
+            StoreFailed: if it cannot be done now; all is as it was.
+        """
+        with self._writing() as run:
+            run("DELETE FROM pack")
+            if len(pack["node"]):
+                self._connection.register("new_packs", pack)
+                run("INSERT INTO pack SELECT * FROM new_packs")
+            run(f"CREATE TEMP TABLE total AS {ACCOUNTS}")
+            run("DELETE FROM account")
+            run("INSERT INTO account SELECT * FROM total ORDER BY ALL")
+            run("DROP TABLE total")
+            run("DELETE FROM progress WHERE journal < (SELECT max(journal) FROM progress)")
 
     def close(self) -> None:
         """Write what is in the log to its place and let go."""

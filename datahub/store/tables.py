@@ -344,3 +344,17 @@ class EpochRow(SQLModel, table=True):
     __tablename__ = "hub_epoch"
     node: int = Field(sa_column=_big(key=True))
     epoch: int = Field(sa_column=_big(key=True))
+
+
+class GapRow(SQLModel, table=True):
+    """Sequences of a node that are missing, or that it declared lost for ever; both ends are included."""
+
+    __tablename__ = "hub_gap"
+    id: int | None = Field(default=None, primary_key=True)
+    node: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+    epoch: int = Field(sa_column=_big())
+    first: int = Field(sa_column=_big())
+    last: int = Field(sa_column=_big())
+    since: int = Field(sa_column=_big())
+    declared: bool = False
+    why: str = ""

@@ -156,6 +156,11 @@ class Connection:
             self._under_way.difference_update(self._acknowledged.take(wait_s=left))
         return not self._lost
 
+    @property
+    def gone(self) -> str:
+        """Why the broker cannot be reached now; empty while it can."""
+        return f"no connection to the broker at {self.address}" if self._lost else ""
+
     def check(self) -> None:
         """Give up if this is a virtual run and the broker is gone."""
         if self._lost and not self._live:

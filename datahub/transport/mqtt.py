@@ -193,6 +193,11 @@ class MqttCityBus:
         """Messages that the broker would not have, or was not there for."""
         return self._connection.refused
 
+    @property
+    def gone(self) -> str:
+        """Why the broker cannot be reached now; empty while it can."""
+        return self._connection.gone
+
     def receive(self, *, wait_s: float = 0.0) -> Sequence[Delivery]:
         """What has come up; in a virtual run a marker comes after all that it counts."""
         self._connection.check()

@@ -41,7 +41,7 @@ def bench(
             return _said(asked, json=json), asked.fine
         case "crash":
             shown = [
-                campaign.campaign(broker=broker, hub_kills=kills, broker_kills=max(kills // 6, 1), seed=seed)
+                campaign.campaign(broker=broker, hub_kills=kills, broker_kills=max(kills // 3, 1), seed=seed)
                 for broker in ("embedded", "mosquitto")
             ]
             return _said(shown, json=json), all(one.fine for one in shown)

@@ -33,11 +33,15 @@ PACE_S: Final = 0.1
 """The nodes speak in turns of so long [s of wall time]."""
 
 CALM_S: Final = 60.0
-"""In the end the hub has so long to acknowledge what is left [s]; each acknowledgement gives it as much again."""
+"""In the end the hub is listened to for so long [s]; each acknowledgement gives it as much again."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a campaign showed. Counts of readings; ``lost`` and ``doubled`` are to be 0, the rest to be true."""
+    """What a campaign showed. Counts of readings; ``lost`` and ``doubled`` are to be 0, the rest to be true.
+
+    ``kept``: messages that were acknowledged before they were taken in; ``kept_at_kill``: of these, those that a hub
+    had not taken in when it was killed, and that its next life took in.
+    """
 
     broker: str
     hub_kills: int
@@ -54,6 +58,8 @@ class Outcome(msgspec.Struct, frozen=True):
     doubled: int
     wrong: int
     acknowledged_missing: int
+    kept: int
+    kept_at_kill: int
     closes: bool
     wall_s: float
 
@@ -103,22 +109,23 @@ class _Course:
             self.bus.send(batch)
 
     def settle(self) -> None:
-        """Wait until all is acknowledged, as long as it goes on."""
-        left, since = self.crowd.outbox.in_flight, elapsed_s()
-        while left and elapsed_s() - since < CALM_S:
+        """Wait until all is acknowledged, as long as it goes on; time spent on sending again does not count."""
+        left, silent_s = self.crowd.outbox.in_flight, 0.0
+        while left and silent_s < CALM_S:
             self.hear(until=elapsed_s() + PACE_S)
+            silent_s += PACE_S
             if self.crowd.outbox.in_flight < left:
-                left, since = self.crowd.outbox.in_flight, elapsed_s()
+                left, silent_s = self.crowd.outbox.in_flight, 0.0
 
 
 def campaign(
-    *, broker: str, hub_kills: int, broker_kills: int, messages_s: float = 2_000.0, seed: int = 1, pause_s: float = 1.5
+    *, broker: str, hub_kills: int, broker_kills: int, messages_s: float = 2_500.0, seed: int = 1, pause_s: float = 1.5
 ) -> Outcome:
     """Kill the hub and the broker so often, in an order and at moments drawn from ``seed``.
 
     Args:
         broker: ``embedded`` or ``mosquitto``.
-        messages_s: messages published per second, one reading each.
+        messages_s: messages to be published per second, one reading each; how many it became stands in the outcome.
         pause_s: mean time between a start and the next kill [s of wall time].
 
     Raises:
@@ -149,6 +156,7 @@ def campaign(
         spoken_s = elapsed_s() - course.started
         course.settle()
         hub.end()
+        hub.tally()
         return _judged(
             course.crowd,
             folder / "hub",
@@ -156,6 +164,7 @@ def campaign(
             kills=(hub_kills, broker_kills),
             messages_s=course.turns * course.per_turn / spoken_s,
             missing=missing,
+            kept=(hub.kept, hub.inherited),
             wall_s=elapsed_s() - since,
         )
 
@@ -168,6 +177,7 @@ def _judged(
     kills: tuple[int, int],
     messages_s: float,
     missing: int,
+    kept: tuple[int, int],
     wall_s: float,
 ) -> Outcome:
     """Open the databases once more and hold what they have against what the nodes said."""
@@ -201,6 +211,8 @@ def _judged(
         doubled=len(key) - len(once),
         wrong=int((rows["value"] != value_of(key[:, 0], key[:, 1])).sum()),
         acknowledged_missing=missing,
+        kept=kept[0],
+        kept_at_kill=kept[1],
         closes=tally.closes() and published == tally.stored + tally.rejected + in_flight,
         wall_s=round(wall_s, 1),
     )

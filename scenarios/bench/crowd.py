@@ -21,7 +21,7 @@ T0: Final = 1_763_793_120_000
 """Time at which the loggers are switched on [ms]; any would do."""
 
 NODES: Final = 2_000
-RESEND_S: Final = 3.0
+RESEND_S: Final = 10.0
 """What is not acknowledged goes up again after so long [s]."""
 
 _FIRST: Final = 440_402_220_300_000_000

@@ -17,7 +17,7 @@ import numpy as np
 
 from datahub.contract.clock import MINUTE_MS, elapsed_s
 from datahub.contract.codes import AckStatus
-from datahub.contract.messages import Ack, Death, Marker, Reported, Up
+from datahub.contract.messages import Ack, Death, Lost, Marker, Reported, Up
 from datahub.contract.senml import PAYLOAD_LIMIT
 from datahub.contract.topics import Topics, Word
 from datahub.contract.wire import encode
@@ -73,7 +73,7 @@ def fuzz(*, messages: int = 1_000_000, seed: int = 1) -> Outcome:
         arrived = [rubbish.message(first + i) for i in range(count)]
         read = sort(arrived, topics=topics, now=now)
         packs = sum(batch.packs for batch in read.batches)
-        accounted += packs + len(read.births) + len(read.notes) + len(read.markers) + len(read.refused)
+        accounted += packs + len(read.births) + len(read.notes) + len(read.lost) + len(read.markers) + len(read.refused)
         unread += len(read.refused)
         bus.upward.extend(arrived)  # type: ignore[arg-type]
         hub.intake()
@@ -128,6 +128,7 @@ class _Rubbish:
             Ack(node=node, device=node, command="c", status=AckStatus.DONE, t=T0),
             Reported(node=node, device=node, t=T0, state={"x": 1.0}),
             Death(node=node, epoch=T0, carried=(node + 10,)),
+            Lost(node=node, epoch=T0, first=3, last=4, t=T0),
             Marker(side="field", run="", t=T0, sent=1),
             crowd.nodes.births(np.arange(5)),
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -104,22 +104,41 @@ class HubProcess(Victim):
     """The hub, live and durable as in ``citybrain city``, without brain and pages.
 
     Its word is how many readings it has stored or rejected for good.
+
+    Attributes:
+        kept: messages that it acknowledged before it took them in, in all its lives.
+        inherited: those of them that it had not taken in when it was killed, and took in in its next life.
     """
 
     def __init__(self, url: str, topics: Topics, directory: Path) -> None:
-        super().__init__("hub", _run_hub, url, topics, directory)
+        self.kept = self.inherited = 0
+        self._counts = multiprocessing.get_context("spawn").RawArray("q", 2)  # what is written there outlives a kill
+        super().__init__("hub", _run_hub, url, topics, directory, self._counts)
+
+    def start(self) -> None:
+        """Start it (again), and count what its former life did."""
+        self.tally()
+        super().start()
+
+    def tally(self) -> None:
+        """Add up what the life that is over did."""
+        self.kept += self._counts[0]
+        self.inherited += self._counts[1]
+        self._counts[:] = [0, 0]
 
 
-def _run_hub(url: str, topics: Topics, directory: Path, line: Connection) -> None:
+def _run_hub(url: str, topics: Topics, directory: Path, counts: MutableSequence[int], line: Connection) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     hub = Hub(topics.city, "990100", directory, MqttCityBus(url, topics), start=T0, write_rows=5_000)
     try:
+        counts[1] = hub.arrivals.found
         line.send(hub.ledger.stored + hub.ledger.rejected)
         begun = hub.now or T0
         since = looked = elapsed_s()
         while not line.poll():
             now = begun + round((elapsed_s() - since) * SECOND_MS)
             hub.intake(wait_s=BEAT_S / 2, now=now)
+            counts[0] = hub.arrivals.kept
             if elapsed_s() - looked > BEAT_S:
                 looked = elapsed_s()
                 hub.tick(now)

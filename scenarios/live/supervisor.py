@@ -46,6 +46,7 @@ class Ledger:
     received: int
     duplicate: int
     unattributed: int
+    lost: int = 0
 
     def totals(self, by_reason: Mapping[str, int]) -> LedgerTotals:
         """The outcome's form; a reading that is stored but not yet acknowledged is no longer in flight."""
@@ -58,6 +59,7 @@ class Ledger:
             duplicate=self.duplicate,
             unattributed=self.unattributed,
             by_reason=dict(sorted(by_reason.items())),
+            lost=self.lost,
         )
 
     @property

@@ -183,7 +183,8 @@ def _ledger(ledger: LedgerTotals) -> str:
         [
             "at the devices",
             f"published {ledger.published:,}",
-            f"= stored {ledger.stored:,} + rejected {ledger.rejected:,} + in flight {ledger.in_flight:,}",
+            f"= stored {ledger.stored:,} + rejected {ledger.rejected:,} + in flight {ledger.in_flight:,}"
+            + (f" + lost {ledger.lost:,}" if ledger.lost else ""),
         ],
         [
             "at the hub's door",

@@ -17,6 +17,7 @@ from datahub.contract.messages import (
     Death,
     Desired,
     KindDescriptor,
+    Lost,
     Marker,
     PropertyDescriptor,
     Rebirth,
@@ -33,6 +34,7 @@ METER = KindDescriptor("water_meter", "水表", "Water meter", (PropertyDescript
 UPWARD = [
     Death(node=7, epoch=5),
     Death(node=7, epoch=5, carried=(8, 9)),
+    Lost(node=7, epoch=5, first=3, last=9, t=4, why="memory full"),
     Reported(node=7, device=8, t=3, state={"level_ratio": 0.5}),
     Ack(node=7, device=8, command="c1", status=AckStatus.DONE, t=4, detail="门已关"),
     Marker(side="field", run="r1", t=60_000, sent=12),

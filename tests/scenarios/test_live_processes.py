@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -65,6 +67,40 @@ def test_a_city_killed_in_the_middle_loses_and_doubles_nothing(tmp_path: Path) -
             "SELECT count(*), count(DISTINCT (device, property, phenomenon_time, sequence)) FROM observation"
         ).fetchone()
     assert row == (ledger.stored, ledger.stored)
+
+
+def state(url: str) -> str:
+    """What the city says of itself."""
+    return str(httpx.get(f"{url}/api/health", timeout=10.0, trust_env=False).json()["state"])
+
+
+def await_state(url: str, wanted: str) -> None:
+    """Return when the city says this of itself."""
+    end = elapsed_s() + 60
+    while state(url) != wanted:
+        assert elapsed_s() < end, f"not '{wanted}' after 60 s"
+
+
+def test_a_city_whose_database_another_process_holds_says_so_and_goes_on_after_it(tmp_path: Path) -> None:
+    with EmbeddedBroker() as broker:
+        outside, town = live(tmp_path, broker.url)
+        with running(town), running(outside):
+            url = str(town.await_word("city", "up")["url"])
+            outside.await_word("field", "up")
+            heard_more(url, 300)
+            with closing(sqlite3.connect(tmp_path / "city.sqlite", isolation_level=None)) as other:
+                other.execute("BEGIN EXCLUSIVE")
+                await_state(url, "trouble")
+                assert httpx.get(f"{url}/api/devices", trust_env=False).status_code == 503
+                assert httpx.get(url, trust_env=False).status_code == 200, "the operations centre is there"
+                other.execute("ROLLBACK")
+            await_state(url, "ok")
+            heard_more(url, received(url))
+            outside.end()
+            town.end()
+        ledger = account(outside, town)
+    assert outside.status == town.status == 0
+    assert ledger.closes, ledger
 
 
 def test_a_port_that_is_taken_is_named_with_who_holds_it(tmp_path: Path) -> None:

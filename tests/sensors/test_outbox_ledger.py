@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datahub.contract.clock import MINUTE_MS
-from datahub.contract.messages import Watermarks
+from datahub.contract.messages import Lost, Watermarks
 from datahub.contract.observations import ObservationBatch
 from scenarios.survey.city import sites
 from sensors.gateway import Nodes
@@ -114,6 +114,79 @@ class Wire:
         self.time(60)
         for (code, epoch), last in list(self.seen.items()):
             self.mark(code, epoch, last)
+
+
+@dataclass
+class Forgetful(Wire):
+    """Nodes that keep six readings at most; what they declare lost counts as seen."""
+
+    def __post_init__(self) -> None:
+        self.outbox = Outbox(self.nodes, memory=6)
+
+    def move(self, name: str, what: object) -> None:
+        super().move(name, what)
+        self.listen()
+
+    def listen(self) -> None:
+        """The hub hears what is declared lost."""
+        for lost in self.outbox.declare(self.t):
+            assert 0 <= lost.first <= lost.last
+            runs = self.runs.setdefault((lost.node, lost.epoch), set())
+            runs |= set(range(lost.first, lost.last + 1))
+
+    runs: dict[tuple[int, int], set[int]] = field(default_factory=dict)
+
+    def hear(self, batches: list[ObservationBatch]) -> None:
+        """The hub gets packs; beyond a gap it waits for them or for the word that they are lost."""
+        for batch in batches:
+            batch.check()
+            for node, epoch, first, count in zip(batch.node, batch.epoch, batch.first, batch.counts, strict=True):
+                self.runs.setdefault((int(node), int(epoch)), set()).update(range(int(first), int(first + count)))
+
+    def mark(self, code: int, epoch: int, sequence: int) -> None:
+        """The watermark goes as far as there is no gap."""
+        have = self.runs.get((code, epoch), set())
+        reached = next(n for n in range(len(have) + 1) if n not in have) - 1
+        if reached >= 0:
+            super().mark(code, epoch, reached)
+
+    def finish(self) -> None:
+        self.nodes.powered[:] = True
+        self.time(60)
+        self.listen()
+        for code, epoch in list(self.runs):
+            self.mark(code, epoch, 0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(moves)
+def test_with_a_small_memory_each_reading_comes_or_is_declared_lost(story: list[tuple[str, object]]) -> None:
+    wire = Forgetful()
+    for name, what in story:
+        wire.move(name, what)
+        assert wire.closed
+    wire.finish()
+    assert wire.closed
+    assert wire.outbox.in_flight == 0
+    assert wire.laid == sum(len(run) for run in wire.runs.values())
+    assert wire.outbox.forgotten == 0 or wire.laid > 6
+
+
+def test_a_node_whose_memory_is_full_forgets_its_oldest_packs_and_says_which() -> None:
+    wire = Forgetful()
+    wire.lose((0, 600))
+    for _ in range(4):
+        wire.lay([(0, 2)])
+    assert wire.outbox.declare(wire.t) == [], "without a link nothing can be said"
+    assert wire.outbox.in_flight == 8
+    again = wire.t + 600 * MINUTE_MS
+    code = int(wire.nodes.code[0])
+    lost = Lost(node=code, epoch=START, first=0, last=1, t=START, why="memory full")
+    assert wire.outbox.declare(again) == [lost]
+    assert wire.outbox.declare(again + MINUTE_MS) == [], "the hub is given time"
+    assert wire.outbox.declare(again + 10 * MINUTE_MS) == [lost]
+    Wire.mark(wire, code, START, 1)
+    assert (wire.outbox.in_flight, wire.outbox.acknowledged, wire.outbox.forgotten) == (6, 2, 2)
 
 
 @settings(max_examples=200, deadline=None)

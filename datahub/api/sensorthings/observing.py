@@ -23,7 +23,7 @@ from datahub.api.sensorthings.units import property_name
 from datahub.contract.messages import BirthBatch, KindDescriptor, PropertyDescriptor
 from datahub.contract.observations import ObservationBatch
 from datahub.devices import coding
-from datahub.ingest.check import FAR_FUTURE_MS
+from datahub.ingest import event_time
 
 CLASS: Final = f"{coding.DEVICE_MAJOR}99"
 """Class of the devices that stand for datastreams which were created (ours; no kind of device has it)."""
@@ -148,7 +148,7 @@ class Observing:
             raise wrong("an observation has a result")
         now = self._source.now()
         t = _time(body.get("phenomenonTime"), "phenomenonTime")
-        if t is not None and t > now + FAR_FUTURE_MS:
+        if t is not None and t > now + event_time.in_force().far_future_ms:
             raise wrong("phenomenonTime is more than a day ahead of city time")
         said = _time(body.get("resultTime"), "resultTime")
         return Reading(now if t is None else t, _result(stream, body["result"]), said)

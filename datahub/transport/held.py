@@ -1,0 +1,62 @@
+"""The city's end of a wire that forgets nothing which nobody acknowledged, though the hub behind it is opened anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from datahub.contract.messages import Down, North
+from datahub.transport.bus import Arrived, CityBus, Delivery
+
+MOST: Final = 10_000
+"""Messages of QoS 0 that are held while the hub is in trouble; more are let go, as at QoS 0 they may be. Ours."""
+
+
+class HeldBus:
+    """Hands over again what was received and not acknowledged, once ``again`` says that its receiver is another.
+
+    A broker sends an unacknowledged message again only after a new connection; so it is kept here. The wire stays open
+    when a hub lets go of it; who made it closes it.
+    """
+
+    def __init__(self, wire: CityBus) -> None:
+        self._wire = wire
+        self._open: Sequence[Delivery] = ()
+        self._back: list[Delivery] = []
+
+    def receive(self, *, wait_s: float = 0.0) -> Sequence[Delivery]:
+        """What is to be taken in again, then what has come up."""
+        found = self._wire.receive(wait_s=0.0 if self._back else wait_s)
+        self._open = [*self._back, *found] if self._back else found
+        self._back = []
+        return self._open
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """These are durable."""
+        self._wire.acknowledge(deliveries)
+        self._open = ()
+
+    def again(self) -> None:
+        """What was received last and not acknowledged is to be received once more."""
+        self._back = [*self._open, *self._back]
+        self._open = ()
+
+    def gather(self) -> int:
+        """Hold what comes while nobody takes anything in; says how many messages of QoS 0 had to be let go."""
+        found = self._wire.receive()
+        room = max(0, MOST - len(self._back))
+        unsure = [one for one in found if isinstance(one, Arrived) and not one.qos]
+        gone = {id(one) for one in unsure[room:]}
+        self._back += [one for one in found if id(one) not in gone]
+        return len(gone)
+
+    def send(self, message: Down) -> None:
+        """Send one message down."""
+        self._wire.send(message)
+
+    def report(self, message: North) -> None:
+        """Tell whoever listens northbound."""
+        self._wire.report(message)
+
+    def close(self) -> None:
+        """Let go; the wire stays open."""
