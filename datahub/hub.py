@@ -42,7 +42,7 @@ from datahub.ingest.losses import declare
 from datahub.ingest.memory import Memory
 from datahub.ingest.notes import Note, births_by_kind, rank
 from datahub.ingest.pipeline import DETAIL_ROWS, take
-from datahub.ingest.recovery import resume
+from datahub.ingest.recovery import Resumed, resume
 from datahub.ingest.thresholds import Threshold, Watch, load
 from datahub.ingest.upkeep import Upkeep
 from datahub.queries import Queries
@@ -106,13 +106,7 @@ class Hub:
         self.arrivals = Arrivals(self._journal, many=many)
         self.registry = Registry()
         self.memory = Memory(self.registry)
-        found = resume(
-            self.store,
-            journal=self._journal,
-            observations=self.observations,
-            registry=self.registry,
-            memory=self.memory,
-        )
+        found = self._resume()
         self.applications = Applications(self.store, calling.load())
         self.upkeep = Upkeep(self.observations, self.registry, self.memory, retention.load())
         self._tick, self._seen, self._at_tick = found.tick, found.journal, found.at_tick
@@ -135,6 +129,16 @@ class Hub:
         self._notes: list[Note] = []
         self.queries = Queries(self)
         self._take_up()
+
+    def _resume(self) -> Resumed:
+        """Build what is in memory again from both databases."""
+        return resume(
+            self.store,
+            journal=self._journal,
+            observations=self.observations,
+            registry=self.registry,
+            memory=self.memory,
+        )
 
     def _take_up(self) -> None:
         """What a former process left: quarantine, notes for the next tick, messages that it acknowledged only."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from datahub.api import (
     aggregates,
@@ -116,24 +116,31 @@ def attach(
         metrics.router(queries, books, troubles),
         descriptions.router(queries, ground),
     ]
-    authorisation = Authorisation(hub.store, hub.applications)
-    routers += [
-        right.router(
-            hub.applications,
-            authorisation,
-            queries=queries,
-            areas=areas,
-            departments=None if city is None else city.departments,
-            now=lambda: hub.now or 0,
-            token=token,
-        ),
-        shared.router(queries, areas, authorisation, now=lambda: hub.now or 0),
-    ]
+    routers += _called_on_application(hub, areas, city=city, token=token)
     if assets is not None:
         routers.append(register.router(queries, assets, token=token))
     routers.append(sensorthings.router(things or SensorThings(hub), token=token, prefix=prefix))
     for router in routers:
         api.include_router(router, prefix=prefix, responses=problems.DECLARED)
+
+
+def _called_on_application(hub: Hub, areas: AreaQueries, *, city: City | None, token: str) -> list[APIRouter]:
+    """Routes by which departments apply for data, and call what they were granted."""
+
+    def now() -> int:
+        return hub.now or 0
+
+    authorisation = Authorisation(hub.store, hub.applications)
+    applying = right.router(
+        hub.applications,
+        authorisation,
+        queries=hub.queries,
+        areas=areas,
+        departments=None if city is None else city.departments,
+        now=now,
+        token=token,
+    )
+    return [applying, shared.router(hub.queries, areas, authorisation, now=now)]
 
 
 def _version() -> str:

@@ -37,6 +37,7 @@ ONLY_IN = {
     "fastapi": (
         "datahub/api/",
         "brain/console/site.py",
+        "brain/console/portal.py",
         "scenarios/exchange.py",
         "scenarios/live/city_process.py",
         "scenarios/live/serving.py",
@@ -48,7 +49,7 @@ ONLY_IN = {
     "structlog": ("datahub/transport/connection.py", "scenarios/live/logs.py"),
     "wntr": ("sensors/world/hydraulics.py",),
     "simpy": ("sensors/", "scenarios/"),
-    "nicegui": ("brain/console/site.py",),
+    "nicegui": ("brain/console/site.py", "brain/console/portal.py"),
     "shapely": (
         "scenarios/survey/",
         "datahub/contract/grid.py",
