@@ -60,6 +60,8 @@ def _with_protection(connection: Connection) -> None:
 
 _NEW_IN_3: Final = (
     "hub_arrival",  # messages that are acknowledged before they are taken in
+    "hub_acknowledged",  # alarms that somebody has taken note of
+    "hub_condition",  # health of devices that cannot be counted again
 )
 
 
