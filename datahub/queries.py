@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sqlmodel import col, select
 
 from datahub.answers import Devices, Health, Rejected, Rows, Series
+from datahub.conditions import Wards
 from datahub.contract.codes import DeviceState, Quality
 from datahub.contract.errors import UsageError
 from datahub.contract.messages import KindDescriptor, PropertyDescriptor
@@ -39,6 +40,7 @@ class Queries:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self.wards = Wards(hub)
 
     # what there is
 

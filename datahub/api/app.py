@@ -6,9 +6,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 
+from datahub.api import alarms, conditions, devices, health, ledger, metrics, observations, problems, protection
 from datahub.api import assets as register
 from datahub.api import commands as orders
-from datahub.api import devices, health, ledger, metrics, observations, problems, protection
 from datahub.devices.assets import Assets
 from datahub.hub import Hub
 
@@ -35,6 +35,8 @@ def attach(api: FastAPI, hub: Hub, *, assets: Assets | None = None, token: str =
         orders.router(queries, hub.commands, token=token),
         ledger.router(queries),
         health.router(queries),
+        conditions.router(queries),
+        alarms.router(queries, token=token),
         protection.router(queries, release=hub.release, token=token),
         metrics.router(queries),
     ]

@@ -1,4 +1,4 @@
-"""How the hub is, and which alarms are open."""
+"""How the hub is."""
 
 from __future__ import annotations
 
@@ -25,19 +25,6 @@ class HealthView(BaseModel):
     claims_refused: int
 
 
-class AlarmView(BaseModel):
-    """An open alarm; ``fault`` ones are the device owner's matter alone."""
-
-    id: str
-    time: str
-    kind: str
-    device: str
-    property: str
-    value: float
-    limit: float
-    fault: bool
-
-
 def router(queries: Queries) -> APIRouter:
     """Routes about the state of the hub."""
     routes = APIRouter(tags=["health"])
@@ -58,21 +45,5 @@ def router(queries: Queries) -> APIRouter:
             quarantined_nodes=found.quarantined_nodes,
             claims_refused=found.claims_refused,
         )
-
-    @routes.get("/alarms")
-    def alarms() -> list[AlarmView]:
-        return [
-            AlarmView(
-                id=one.id,
-                time=to_utc(one.t),
-                kind=one.kind,
-                device=str(one.device),
-                property=one.property,
-                value=one.value,
-                limit=one.limit,
-                fault=one.fault,
-            )
-            for one in queries.alarms()
-        ]
 
     return routes

@@ -80,7 +80,7 @@ class Condition:
         """Count again what the column store holds, and take up the drift where its last day ended."""
         if t is None or not len(self._registry):
             return
-        self._fit()
+        self.fit()
         self.tallies.restore(observations, t=t)
         kept = session.get(ConditionRow, _DRIFT)
         self.drift.restore(kept.body if kept else None, observations, t=t)
@@ -88,7 +88,7 @@ class Condition:
 
     def see(self, t: int) -> None:
         """Count what the tick at city time ``t`` [ms] evaluated."""
-        self._fit()
+        self.fit()
         self.tallies.advance(t)
         found = self._memory.fresh
         self.tallies.count(found.readings)
@@ -110,7 +110,8 @@ class Condition:
                 session.merge(ConditionRow(name=_DRIFT, t=t, body=self.drift.save()))
         return True
 
-    def _fit(self) -> None:
+    def fit(self) -> None:
+        """Follow the registry."""
         if self._version != self._registry.version:
             self.tallies.fit()
             self.drift.fit()

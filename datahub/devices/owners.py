@@ -34,8 +34,8 @@ class Owners:
 
     def survey(self, city: City) -> None:
         """Take over whose the objects of a city are."""
-        for code in sorted(city.departments):
-            self._number(code)
+        for name in sorted(city.departments):
+            self._number(name)
         tables = list(city.objects.values())
         code = np.concatenate([np.zeros(0, np.int64), *(table.code for table in tables)])
         owner = np.concatenate(
