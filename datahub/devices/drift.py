@@ -201,7 +201,7 @@ class Drift:
                 count=np.asarray(found["count"], np.int64),
                 total=np.asarray(found["total"], np.float64),
             )
-            self.close(min((hour + 1) * HOUR_MS, t))
+            self.close(min(hour + 1, t // HOUR_MS) * HOUR_MS)
 
     def _take_up(self, body: bytes) -> None:
         saved = msgspec.msgpack.decode(body, type=_Saved)
