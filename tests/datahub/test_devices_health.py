@@ -36,12 +36,14 @@ BOX = KindDescriptor(
     report_s=900.0,
 )
 Said = list[AlarmOpened | AlarmClosed]
+Script = Callable[[int], tuple[float, float] | None]
+"""(quarter of an hour) -> noise [dBA] and temperature of the cabinet [deg C]; None: it says nothing."""
 
 
 class Street:
     """Poles that speak every quarter of an hour, as the script of each says: (quarter) -> (noise, temperature)."""
 
-    def __init__(self, scripts: dict[int, Callable[[int], tuple[float, float] | None]], at: Path | None = None) -> None:
+    def __init__(self, scripts: dict[int, Script], at: Path | None = None) -> None:
         self.scripts, self.at = scripts, at
         self.sequence = dict.fromkeys(scripts, 0)
         self.said: Said = []
@@ -254,7 +256,7 @@ def creeping(pole: int, *, by: float) -> Callable[[int], tuple[float, float]]:
 
 
 def test_a_creeping_sensor_is_found_after_three_days_and_a_leap_is_not(tmp_path: Path) -> None:
-    scripts = {pole: lively(pole) for pole in range(1, 13)}
+    scripts: dict[int, Script] = {pole: lively(pole) for pole in range(1, 13)}
     scripts[5] = creeping(5, by=1.0)
     scripts[7] = lambda q: (lively(7)(q)[0] + (8.0 if q > 2.5 * 96 else 0.0), 30.0 + q % 2)
     street = Street(scripts, tmp_path)
@@ -273,7 +275,7 @@ def test_a_creeping_sensor_is_found_after_three_days_and_a_leap_is_not(tmp_path:
 
 
 def test_after_a_crash_everything_is_as_it_would_have_been(tmp_path: Path) -> None:
-    scripts = {pole: lively(pole) for pole in range(1, 13)}
+    scripts: dict[int, Script] = {pole: lively(pole) for pole in range(1, 13)}
     scripts[5], scripts[6] = creeping(5, by=1.0), lambda q: lively(6)(q) if q % 3 else None
     whole, broken = Street(dict(scripts)), Street(dict(scripts), tmp_path)
     for hours in (30, 5.5, 41, 13.25, 30):
