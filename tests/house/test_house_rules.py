@@ -37,7 +37,6 @@ ONLY_IN = {
     "fastapi": (
         "datahub/api/",
         "brain/console/site.py",
-        "brain/console/portal.py",
         "scenarios/exchange.py",
         "scenarios/live/city_process.py",
         "scenarios/live/serving.py",
