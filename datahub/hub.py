@@ -18,11 +18,14 @@ from sqlmodel import Session, col, delete, select
 from datahub.answers import Health
 from datahub.commands import Commands
 from datahub.contract.codes import Reason
-from datahub.contract.messages import Ack, Alarm, BirthBatch, Death, Desired, Lost, Marker, Rebirth, Reported, Up
+from datahub.contract.messages import Ack, BirthBatch, Death, Desired, Lost, Marker, Rebirth, Reported, Up
 from datahub.contract.topics import Topics
 from datahub.devices import guard as limits
+from datahub.devices import policy
 from datahub.devices.alarms import Alarms, keep_alarms
 from datahub.devices.batches import Batches
+from datahub.devices.care import Care
+from datahub.devices.flapping import Flapping
 from datahub.devices.gaps import Gaps
 from datahub.devices.guard import Guard
 from datahub.devices.health import Listening
@@ -32,7 +35,7 @@ from datahub.devices.progress import JobProgress
 from datahub.devices.register import save_births, save_deaths
 from datahub.devices.registry import Registry
 from datahub.devices.shadow import Shadows
-from datahub.events import AlarmClosed, AlarmOpened, DevicesBorn, HubEvent
+from datahub.events import DevicesBorn, HubEvent
 from datahub.ingest import notes as notes_of
 from datahub.ingest.arrivals import MANY, Arrivals
 from datahub.ingest.decode import Sorted, sort
@@ -113,7 +116,8 @@ class Hub:
         self.now = found.t if found.t is not None else start
         self.ledger = found.ledger
         self.thresholds = tuple(load() if thresholds is None else thresholds)
-        self._alarms = Alarms(Watch(self.thresholds))
+        self._alarms = Alarms(Watch(self.thresholds), Flapping(policy.load()))
+        self.care = Care(self.registry, self.memory, self._alarms)
         self._version, self.claims_refused = -1, 0
         self.shadows = Shadows(self.store)
         self.lifecycle = Lifecycle(self.store, registry=self.registry)
@@ -147,6 +151,9 @@ class Hub:
             self.gaps.restore(session)
             kept = session.exec(select(InboxRow).order_by(col(InboxRow.id)))
             self._notes += [notes_of.from_bytes(row.body) for row in kept]
+        self.flush()
+        with self.store.session() as session:
+            self.care.restore(session, self.observations, t=self.now if self._tick else None)
         if self.observations.pack_rows() > COMPACT_ABOVE + 2 * len(self.registry.nodes):
             self.compact()
         self._enter(())
@@ -257,6 +264,7 @@ class Hub:
                 events += judged
                 self._audit_claims(session, t=t)
                 events += self._alarms.silence(session, nodes, fell=fell, rose=rose, t=t)
+                events += self.care.tick(session, t=t, keep=not self.topics.run)
                 events += self.shadows.heard(session, [n for n in notes if isinstance(n, Reported)], t=t)
                 events += self.commands.heard(session, [n for n in notes if isinstance(n, Ack)], t=t)
                 events += self.commands.follow_up(session, t=t)
@@ -267,12 +275,12 @@ class Hub:
                 self._journal.tick(connection, self._tick, t=t, digest=self.memory.digest)
                 if notes:
                     session.exec(delete(InboxRow))
+                alarms = self.care.messages(session, events)
             self._at_tick = self.ledger.totals()
             self.now = t
             self._asked.clear()
-            for event in events:
-                if isinstance(event, AlarmOpened | AlarmClosed):
-                    self._bus.report(_alarm(event))
+            for alarm in alarms:
+                self._bus.report(alarm)
             if self.memory.unwritten >= self._write_rows:
                 self.flush()
             self.upkeep.step(t)
@@ -372,20 +380,3 @@ class Hub:
         self.observations.close()
         self.store.close()
         self._bus.close()
-
-
-def _alarm(event: AlarmOpened | AlarmClosed) -> Alarm:
-    """An alarm as those hear it who listen northbound."""
-    if isinstance(event, AlarmClosed):
-        return Alarm(id=event.id, kind=event.kind, device=event.device, t=event.t, raised=False)
-    return Alarm(
-        id=event.id,
-        kind=event.kind,
-        device=event.device,
-        t=event.t,
-        raised=True,
-        property=event.property,
-        value=event.value,
-        limit=event.limit,
-        fault=event.fault,
-    )

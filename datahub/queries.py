@@ -15,6 +15,7 @@ from sqlmodel import col, select
 
 from datahub import history
 from datahub.answers import Devices, Health, Rejected, Rows, Series
+from datahub.conditions import Wards
 from datahub.contract.codes import DeviceState
 from datahub.contract.errors import UsageError
 from datahub.contract.messages import KindDescriptor, PropertyDescriptor
@@ -40,6 +41,7 @@ class Queries:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self.wards = Wards(hub)
 
     # what there is
 

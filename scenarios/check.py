@@ -11,6 +11,7 @@ from brain.plans.reading import folders, library
 from datahub.connectors.loading import load, vendors
 from datahub.contract.duties import duties
 from datahub.contract.errors import DeclarationError, UsageError
+from datahub.devices.policy import load as load_health
 from datahub.devices.rollout import load as load_rollout
 from datahub.ingest.thresholds import load as load_thresholds
 from scenarios import scenario
@@ -39,6 +40,7 @@ def check_all() -> Iterator[str]:
     yield f"{len(vendors())} vendors"
     load_thresholds()
     load_rollout()
+    load_health()
     tables = sorted(
         it.name.removesuffix(".toml") for it in files("brain.parameters").iterdir() if it.name.endswith(".toml")
     )

@@ -68,6 +68,7 @@ def assemble(
         watched: somebody looks at the brain's situation, so it is made after ticks.
     """
     hub = Hub(city.name, city.adcode, directory, bus, run=run, start=start, strict=True)
+    hub.care.owners.survey(city)
     brain = Brain(
         city=city,
         queries=hub.queries,

@@ -8,7 +8,9 @@ from fastapi import APIRouter, FastAPI
 
 from datahub.api import (
     aggregates,
+    alarms,
     batches,
+    conditions,
     descriptions,
     devices,
     event_time,
@@ -111,6 +113,8 @@ def attach(
         jobs.router(hub, owned=owned, token=token),
         ledger.router(queries, books),
         health.router(queries, troubles),
+        conditions.router(queries),
+        alarms.router(queries, token=token),
         event_time.router(hub),
         protection.router(queries, release=hub.release, token=token),
         metrics.router(queries, books, troubles),

@@ -1,4 +1,4 @@
-"""How the hub is, and which alarms are open."""
+"""How the hub is."""
 
 from __future__ import annotations
 
@@ -52,19 +52,6 @@ class HealthView(StateView):
     claims_refused: int
 
 
-class AlarmView(BaseModel):
-    """An open alarm; ``fault`` ones are the device owner's matter alone."""
-
-    id: str
-    time: str
-    kind: str
-    device: str
-    property: str
-    value: float
-    limit: float
-    fault: bool
-
-
 def state_of(troubles: Troubles) -> StateView:
     """What is the matter, as it is told."""
     standing = [
@@ -112,21 +99,5 @@ def router(queries: Queries, troubles: Troubles) -> APIRouter:
             quarantined_nodes=found.quarantined_nodes,
             claims_refused=found.claims_refused,
         )
-
-    @routes.get("/alarms")
-    def alarms() -> list[AlarmView]:
-        return [
-            AlarmView(
-                id=one.id,
-                time=to_utc(one.t),
-                kind=one.kind,
-                device=str(one.device),
-                property=one.property,
-                value=one.value,
-                limit=one.limit,
-                fault=one.fault,
-            )
-            for one in queries.alarms()
-        ]
 
     return routes

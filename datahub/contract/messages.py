@@ -196,7 +196,8 @@ class Rebirth(msgspec.Struct, frozen=True):
 class Alarm(msgspec.Struct, frozen=True):
     """Northbound: an alarm was raised, or its cause is gone (``raised`` false), for whoever listens.
 
-    ``fault`` alarms concern the owner of the device, the others the city. ``value`` and ``limit`` are in the unit of
+    ``fault`` alarms concern the owner of the device (``owner``, its department, empty if nobody knows), the others the
+    city. ``value`` and ``limit`` are in the unit of
     the property's name; ``property`` is empty and ``value`` a time [s] where a whole node fell silent.
     """
 
@@ -209,6 +210,7 @@ class Alarm(msgspec.Struct, frozen=True):
     value: float = 0.0
     limit: float = 0.0
     fault: bool = False
+    owner: str = ""
     schema: int = SCHEMA
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from sqlmodel import Session, func, select
+from sqlmodel import Session, col, func, select
 
 from datahub.contract.city import City
 from datahub.contract.observations import Ints
@@ -51,13 +51,15 @@ class Owners:
         self._registry.settle()
         if (self._registry.version, count) == self._known:
             return
-        rows = session.exec(select(AssetRow.code, AssetRow.owner).order_by(AssetRow.code)).all()  # type: ignore[arg-type]
+        rows = session.exec(select(AssetRow.code, AssetRow.owner).order_by(col(AssetRow.code))).all()
         code = np.array([row[0] for row in rows], np.int64)
         self._listed = code, np.array([self._number(row[1]) for row in rows], np.int64)
         self._of_row = self._found(self._registry.device, self._registry.object)
         self._known = (self._registry.version, count)
 
     def _number(self, name: str) -> int:
+        if not name:
+            return -1
         if name not in self.names:
             self.names.append(name)
         return self.names.index(name)

@@ -113,7 +113,7 @@ class Kinds:
         return found
 
 
-def _promised(kind: KindDescriptor) -> float:
+def promised(kind: KindDescriptor) -> float:
     """Readings a second that one device of a kind promises [1/s]; what speaks on events only promises none."""
     return sum(1.0 / one.period_s for one in kind.properties if one.period_s > 0)
 
@@ -169,8 +169,8 @@ class Registry:
         self._admit_devices([batch for batch in map(self._current, waiting) if len(batch)])
         width = self.kinds.width[self.kind]
         ends = np.cumsum(width)
-        promised = np.array([_promised(kind) for kind in self.kinds.kinds])[self.kind]
-        rate = np.bincount(self.nodes.rows(self.node), promised, len(self.nodes))
+        each = np.array([promised(kind) for kind in self.kinds.kinds])[self.kind]
+        rate = np.bincount(self.nodes.rows(self.node), each, len(self.nodes))
         self.nodes.rate = rate.astype(np.float64)
         self.slot, self.slots = ends - width, int(ends[-1]) if len(ends) else 0
         self.version += 1

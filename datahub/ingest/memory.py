@@ -34,6 +34,7 @@ class Memory:
     Attributes:
         latest: latest reading of every slot.
         fresh: what the last tick evaluated.
+        fresh_packs: packs that the last tick took up, and the city time at which each lot of them came [ms].
         digest: SHA-256 chain over all readings evaluated so far.
     """
 
@@ -44,6 +45,7 @@ class Memory:
         self._evaluated: list[Evaluated] = []
         self._packs: list[tuple[Packs, int]] = []
         self._accounts: list[Accounts] = []
+        self.fresh_packs: list[tuple[Packs, int]] = []
         self._unwritten = 0
         self._device = np.zeros(0, np.int64)
         self._slot = np.zeros(0, np.int64)
@@ -107,7 +109,8 @@ class Memory:
         """Judge everything that waits, as of city time ``t`` [ms]."""
         self.fit()
         waiting, self._waiting = self._waiting, []
-        self._packs += [(one.entry.packs, one.entry.arrived) for one in waiting if len(one.entry.packs)]
+        self.fresh_packs = [(one.entry.packs, one.entry.arrived) for one in waiting if len(one.entry.packs)]
+        self._packs += self.fresh_packs
         self._accounts += [accounts_of(one.entry) for one in waiting]
         self._unwritten += sum(len(one.entry.packs) for one in waiting)
         self.fresh = self._evaluate(waiting, t=t)

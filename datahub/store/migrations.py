@@ -69,6 +69,8 @@ _NEW_IN_3: Final = (
     "hub_code",  # by which authorisation code
     "hub_call",  # and how often they did
     "hub_gap",  # sequences that are missing, or declared lost
+    "hub_acknowledged",  # alarms that somebody has taken note of
+    "hub_condition",  # health of devices that cannot be counted again
 )
 
 

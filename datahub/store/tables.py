@@ -126,6 +126,25 @@ class AlarmRow(SQLModel, table=True):
     cleared: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, index=True))
 
 
+class AcknowledgedRow(SQLModel, table=True):
+    """Somebody has taken note of an alarm, and what they said to it."""
+
+    __tablename__ = "hub_acknowledged"
+    alarm: str = Field(primary_key=True)
+    t: int = Field(sa_column=_big())
+    by: str
+    note: str
+
+
+class ConditionRow(SQLModel, table=True):
+    """What is known of the health of devices and cannot be counted again from readings (one row by name)."""
+
+    __tablename__ = "hub_condition"
+    name: str = Field(primary_key=True)
+    t: int = Field(sa_column=_big())
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
 class CommandRow(SQLModel, table=True):
     """An order to a device and how far it has come."""
 
