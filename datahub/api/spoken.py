@@ -20,6 +20,7 @@ from datahub.contract.messages import (
     Desired,
     Down,
     KindDescriptor,
+    Lost,
     Marker,
     North,
     PropertyDescriptor,
@@ -95,6 +96,13 @@ SAID: Final = (
             value=np.array([0.25]),
         ),
         None,
+    ),
+    Said(
+        Word.LOST,
+        True,
+        "Readings that a node has numbered and has no more: they will never come.",
+        Lost(NODE, _T, 3, 7, _T, "memory full"),
+        Lost,
     ),
     Said(
         Word.REPORTED,

@@ -83,7 +83,7 @@ def test_a_leaking_lamp_is_switched_off_at_the_next_look_and_the_leak_stops(minu
     assert before > LEAK_A
     assert leaking(made) < 0.015
     assert made.field.world.street.lamp_power_w(np.array([place(made)]))[0] == 0.0
-    assert (report.t, report.state) == (made.now, {"level_ratio": 1.0, "lamp_on": 0.0})
+    assert (report.t, report.state) == (made.now, {"level_ratio": 1.0, "lamp_on": 0.0, "firmware": 1.0})
     assert report.reason.startswith("rule 'residual_current': leakage_current_a = 0.08")
     said = made.whole(POLE)
     seen = said.value[(said.device == device) & (said.property == 3) & (said.phenomenon_time == made.now)]
@@ -211,7 +211,7 @@ def test_a_wish_against_a_safety_rule_is_kept_out_and_the_device_says_why() -> N
     made.order(Desired(node=node, device=device, version=4, state={"lamp_on": 1.0, "level_ratio": 0.6}))
     made.run(1)
     last = made.reported(device)[-1]
-    assert last.state == {"level_ratio": 0.6, "lamp_on": 0.0}
+    assert last.state == {"level_ratio": 0.6, "lamp_on": 0.0, "firmware": 1.0}
     assert last.reason.startswith("version 4 of what is wanted is refused: lamp_on is held at 0")
 
 
