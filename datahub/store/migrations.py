@@ -60,6 +60,9 @@ def _with_protection(connection: Connection) -> None:
 
 _NEW_IN_3: Final = (
     "hub_arrival",  # messages that are acknowledged before they are taken in
+    "hub_bridge",  # vendors' clouds that speak for devices
+    "hub_bridge_out",
+    "hub_bridge_seen",
 )
 
 
