@@ -73,8 +73,6 @@ def bridged(city: City, secrets: Mapping[str, str]) -> list[Bridged]:
     """
     found = []
     for vendor, fleet in sorted(city.clouds.items()):
-        if not secrets.get(vendor):
-            raise UsageError(f"no secret is shared with '{vendor}'; set it in CITYBRAIN_CLOUD_SECRETS")
         own = behind(city, fleet)
         node = int(encode(city.adcode, BRIDGE_CLASS, fleet.ordinal)[0])
         found.append(
@@ -87,7 +85,7 @@ def bridged(city: City, secrets: Mapping[str, str]) -> list[Bridged]:
                 object=own.sites.object,
                 lon=own.sites.lon,
                 lat=own.sites.lat,
-                feed=load_feed(vendor, secret=secrets[vendor]),
+                feed=load_feed(vendor, secret=shared(secrets, vendor)),
                 poll_s=fleet.poll_s,
                 body_bytes=own.manifest.limits.body_bytes,
                 repeats_s=own.manifest.limits.repeats_s,
@@ -96,13 +94,25 @@ def bridged(city: City, secrets: Mapping[str, str]) -> list[Bridged]:
     return found
 
 
-def clouds_of(city: City, secrets: Mapping[str, str], seeds: Seeds) -> dict[str, tuple[Behind, Cloud]]:
-    """A fresh stub of every vendor's cloud, with the devices that are its own."""
+def shared(secrets: Mapping[str, str], vendor: str) -> str:
+    """The secret shared with a vendor.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    if not secrets.get(vendor):
+        given = f'CITYBRAIN_CLOUD_SECRETS=\'{{"{vendor}": "..."}}\''
+        raise UsageError(f"no secret is shared with the cloud '{vendor}'; set {given}")
+    return secrets[vendor]
+
+
+def clouds_of(city: City, secrets: Mapping[str, str], seeds: Seeds, *, since: int) -> dict[str, tuple[Behind, Cloud]]:
+    """A stub of every vendor's cloud, set up at ``since`` [ms], with the devices that are its own."""
     found = {}
     for vendor, fleet in sorted(city.clouds.items()):
         own = behind(city, fleet)
         ids = dict(zip(own.sites.device.tolist(), own.ids, strict=True))
-        cloud = load_cloud(vendor)(ids, secret=secrets[vendor], rng=seeds.rng("cloud", vendor))
+        cloud = load_cloud(vendor)(ids, secret=shared(secrets, vendor), rng=seeds.rng("cloud", vendor), since=since)
         found[vendor] = (own, cloud)
     return found
 

@@ -126,7 +126,7 @@ def assemble(
 
 def _clouds(city: City, wire: FieldBus, env: simpy.Environment, *, seeds: Seeds, secrets: Mapping[str, str]) -> Clouds:
     """Vendors' clouds between the wire and the devices that they carry."""
-    hosts = {vendor: CloudHost(*both) for vendor, both in clouds_of(city, secrets, seeds).items()}
+    hosts = {vendor: CloudHost(*both) for vendor, both in clouds_of(city, secrets, seeds, since=int(env.now)).items()}
     return Clouds(wire, hosts, clock=lambda: int(env.now))
 
 

@@ -34,7 +34,15 @@ class Settings(BaseSettings):
     runs: Path = Field(Path("runs"), description="folder that runs are written to")
     data: Path = Field(Path("citybrain-data"), description="folder of the live platform's databases")
     api_token: SecretStr = Field(SecretStr(""), description="token that may order commands through the API")
+    cloud_secrets: dict[str, SecretStr] = Field(
+        default_factory=dict, description="secrets shared with vendors' clouds, by vendor (JSON)"
+    )
     seat_password: SecretStr = Field(SecretStr(""), description="password of the local seat 'operator'")
+
+    @property
+    def shared(self) -> dict[str, str]:
+        """Secrets shared with vendors' clouds, in clear."""
+        return {vendor: secret.get_secret_value() for vendor, secret in self.cloud_secrets.items()}
 
     @classmethod
     def settings_customise_sources(

@@ -52,8 +52,8 @@ class FeedManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class MakeCloud(Protocol):
     """Makes the vendor's cloud, played from the other side."""
 
-    def __call__(self, ids: Mapping[int, str], *, secret: str, rng: np.random.Generator) -> Cloud:
-        """``ids``: the vendor's id of each of its devices, by unified code."""
+    def __call__(self, ids: Mapping[int, str], *, secret: str, rng: np.random.Generator, since: int) -> Cloud:
+        """``ids``: the vendor's id of each device, by unified code; ``since``: when the cloud was set up [ms]."""
 
 
 def feeds() -> tuple[str, ...]:
@@ -92,7 +92,7 @@ def load_cloud(vendor: str) -> MakeCloud:
     stub = cast("Callable[..., Cloud]", import_module(f"datahub.connectors.{vendor}.stub").STUB)
     limits = feed_manifest(vendor).limits
 
-    def make(ids: Mapping[int, str], *, secret: str, rng: np.random.Generator) -> Cloud:
-        return stub(ids, limits=limits, secret=secret, rng=rng)
+    def make(ids: Mapping[int, str], *, secret: str, rng: np.random.Generator, since: int) -> Cloud:
+        return stub(ids, limits=limits, secret=secret, rng=rng, since=since)
 
     return make

@@ -20,6 +20,7 @@ from datahub.devices.assets import Assets
 from datahub.transport.address import Address
 from datahub.transport.connection import probe
 from datahub.transport.mqtt import MqttCityBus
+from scenarios.bridging import bridged
 from scenarios.claim import claimed
 from scenarios.exchange import HttpExchange
 from scenarios.live.logs import Notes
@@ -51,7 +52,14 @@ REAL_MS = DAY_MS
 
 
 def run_city(
-    *, city: str | None, scale: float, port: int | None, mqtt: str | None, stubs: str, data: Path | None
+    *,
+    city: str | None,
+    scale: float,
+    port: int | None,
+    mqtt: str | None,
+    stubs: str,
+    data: Path | None,
+    bridges: bool = False,
 ) -> int:
     """Run until somebody asks to stop."""
     settings = load_settings(city=city, port=port, mqtt=mqtt, data=data)
@@ -59,17 +67,19 @@ def run_city(
         raise UsageError("no broker is named; give --mqtt mqtt://host:port or set CITYBRAIN_MQTT")
     place = load_city(settings.city, scale=scale)
     with claimed(settings.data, remedy="end that one first, or name another folder with --data or CITYBRAIN_DATA"):
-        return _run(settings, place, stubs)
+        return _run(settings, place, stubs, bridges=bridges)
 
 
-def _run(settings: Settings, place: City, stubs: str) -> int:
+def _run(settings: Settings, place: City, stubs: str, *, bridges: bool) -> int:
     """Run on databases that are ours."""
     stop = Stop(parent=True)
     probe(Address.of(settings.mqtt), remedy="or name another with --mqtt or CITYBRAIN_MQTT")
+    speak_by_cloud = bridged(place, settings.shared) if bridges else []
     door = listening(settings.host, settings.port)  # before a seat's password is made that is shown only once
     bus = MqttCityBus(settings.mqtt, Topics(place.name))
-    exchange = HttpExchange({code: f"{stubs}/{code}" for code in place.departments})
-    platform = assemble(place, bus, exchange, directory=settings.data, watched=True)
+    reached = [*place.departments, *(one.vendor for one in speak_by_cloud)]
+    exchange = HttpExchange({code: f"{stubs}/{code}" for code in reached})
+    platform = assemble(place, bus, exchange, directory=settings.data, watched=True, bridged=speak_by_cloud)
     try:
         with Server(_site(platform, settings, place), host=settings.host, port=settings.port, at=door) as server:
             _say({"city": "up", "url": server.url, "t": platform.hub.now or 0})
@@ -77,11 +87,13 @@ def _run(settings: Settings, place: City, stubs: str) -> int:
     finally:
         exchange.close()
         tally, ahead = platform.hub.queries.ledger(), platform.hub.queries.ahead()
+        numbered = platform.bridges.numbered if platform.bridges is not None else 0
         platform.close()
         _say(
             {
                 "city": "down",
                 "ahead": ahead,
+                "bridged": numbered,
                 "stored": tally.stored,
                 "rejected": tally.rejected,
                 "received": tally.received,
@@ -98,7 +110,7 @@ def _site(platform: Platform, settings: Settings, city: City) -> FastAPI:
     hub = platform.hub
     token = settings.api_token.get_secret_value()
     assets = Assets(hub.store, registry=hub.registry, lifecycle=hub.lifecycle, city=city)
-    attach(site, hub, assets=assets, token=token, prefix="/api")
+    attach(site, hub, assets=assets, bridges=platform.bridges, token=token, prefix="/api")
     seats = open_door(settings.data, given={"operator": settings.seat_password.get_secret_value()})
     for seat, password in seats.fresh.items():
         sys.stderr.write(f"operations centre: seat '{seat}' has the password {password} (shown only this once)\n")

@@ -38,16 +38,18 @@ class _Delivery:
 
 
 class LampCloudStub:
-    """The cloud of one city's lamps."""
+    """The cloud of one city's lamps; ``since`` [ms] is when it was set up, from which it numbers what it tells."""
 
-    def __init__(self, ids: Mapping[int, str], *, limits: FeedLimits, secret: str, rng: np.random.Generator) -> None:
+    def __init__(
+        self, ids: Mapping[int, str], *, limits: FeedLimits, secret: str, rng: np.random.Generator, since: int
+    ) -> None:
         self._ids, self._limits, self._secret = ids, limits, secret
         self._codes = {name: code for code, name in ids.items()}
         self.told = self.corrected = 0
         self._calls = Calls(limits.calls_per_minute)
         self._waiting: deque[Sample | Task] = deque()
         self._delivery: _Delivery | None = None
-        self._deliveries = self._events = 0
+        self._deliveries = self._events = since
         self._heard: dict[tuple[int, int], int] = {}
         self._behind: dict[int, dict[str, Sample]] = {}
         self._tasks: dict[str, tuple[str, str, Dim]] = {}
@@ -92,7 +94,7 @@ class LampCloudStub:
 
     def _event(self) -> str:
         self._events += 1
-        return f"E{self._events:09d}"
+        return f"E{self._events}"
 
     def _post(self, event: Sample | Task) -> None:
         self._waiting.append(event)
@@ -107,7 +109,7 @@ class LampCloudStub:
             self._delivery = _Delivery(self._deliveries, tuple(self._waiting.popleft() for _ in range(count)), t)
         if t < self._delivery.again:
             return None
-        said = {"deliveryId": f"D{self._delivery.number:07d}", "events": self._delivery.events}
+        said = {"deliveryId": f"D{self._delivery.number}", "events": self._delivery.events}
         body, stamp = msgspec.json.encode(said), str(t // SECOND_MS)
         headers = {"content-type": "application/json", STAMP: stamp, SIGNATURE: signed(self._secret, stamp, body)}
         return httpx.Request("POST", "/lampcloud", content=body, headers=headers)

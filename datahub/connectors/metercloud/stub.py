@@ -30,9 +30,11 @@ CORRECTED_MS: Final = 2 * HOUR_MS
 
 
 class MeterCloudStub:
-    """The cloud of one city's meters."""
+    """The cloud of one city's meters; ``since`` [ms] is when it was set up, from which it numbers what it tells."""
 
-    def __init__(self, ids: Mapping[int, str], *, limits: FeedLimits, secret: str, rng: np.random.Generator) -> None:
+    def __init__(
+        self, ids: Mapping[int, str], *, limits: FeedLimits, secret: str, rng: np.random.Generator, since: int
+    ) -> None:
         self._ids, self._limits, self._secret, self._rng = ids, limits, secret, rng
         self.told = self.corrected = 0
         self._calls = Calls(limits.calls_per_minute)
@@ -41,7 +43,7 @@ class MeterCloudStub:
         self._heard: dict[tuple[int, int], int] = {}
         self._shown: dict[str, int] = {}
         self._tokens: dict[str, int] = {}
-        self._reads = 0
+        self._since, self._reads = since, 0
 
     def hear(self, message: Up, *, t: int) -> None:
         """One of the vendor's meters reports at ``t`` [ms]; a report that comes twice counts once."""
@@ -62,7 +64,7 @@ class MeterCloudStub:
             line[message.properties[message.property[i]]] = float(message.value[i])
         for (device, when), values in lines.items():
             self._reads += 1
-            read = Read(0, f"R{self._reads:08d}", 0, self._ids[device], _written(when))
+            read = Read(0, f"R{self._since + self._reads}", 0, self._ids[device], _written(when))
             if "volume_m3" in values:
                 read.litres = round(values["volume_m3"] * LITRES)
             if "battery_v" in values:
@@ -81,7 +83,7 @@ class MeterCloudStub:
         self._list(read)
 
     def _list(self, read: Read) -> None:
-        read.serial = len(self._log) + 1
+        read.serial = self._since + len(self._log) + 1
         self._log.append(read)
         self.told += (read.litres is not None) + (read.batteryMv is not None)
 
@@ -124,10 +126,10 @@ class MeterCloudStub:
         after, limit = request.url.params.get("after", ""), request.url.params.get("limit", "")
         if not all(one.isascii() and one.isdecimal() and len(one) <= 15 for one in (after, limit)) or int(limit) < 2:
             return _no(400, 40000, "after and limit are whole numbers, limit from 2 on")
-        start = max(0, int(after) - 1)
+        start = max(0, int(after) - self._since - 1)
         reads = self._log[start : start + min(int(limit), self._limits.page)]
-        last = reads[-1].serial if reads else int(after)
-        data = {"reads": msgspec.to_builtins(reads), "next": str(last), "hasMore": last < len(self._log)}
+        last = reads[-1].serial if reads else max(int(after), self._since)
+        data = {"reads": msgspec.to_builtins(reads), "next": str(last), "hasMore": last < self._since + len(self._log)}
         return httpx.Response(200, json={"code": 0, "msg": "ok", "data": data})
 
 
