@@ -83,6 +83,7 @@ class Denial(StrEnum):
     REPLAYED = "replayed"
     OVERSIZED = "oversized"
     MALFORMED = "malformed"
+    BUSY = "busy"
 
 
 STATUS: Final = MappingProxyType(
@@ -92,6 +93,7 @@ STATUS: Final = MappingProxyType(
         Denial.REPLAYED: 409,
         Denial.OVERSIZED: 413,
         Denial.MALFORMED: 400,
+        Denial.BUSY: 503,
     }
 )
 """HTTP status (RFC 9110) with which each is answered."""

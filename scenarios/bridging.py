@@ -87,6 +87,7 @@ def bridged(city: City, secrets: Mapping[str, str]) -> list[Bridged]:
                 lat=own.sites.lat,
                 feed=load_feed(vendor, secret=shared(secrets, vendor)),
                 poll_s=fleet.poll_s,
+                page=own.manifest.limits.page,
                 body_bytes=own.manifest.limits.body_bytes,
                 repeats_s=own.manifest.limits.repeats_s,
             )

@@ -79,7 +79,7 @@ def assemble(
     hub = Hub(city.name, city.adcode, directory, wire, run=run, start=start, strict=True)
     bridges = None
     if isinstance(wire, JoinedBus):
-        bridges = Bridges(bridged, hub.store, exchange, hub.topics)
+        bridges = Bridges(bridged, hub.store, exchange, hub.topics, room=hub.guard.room)
         wire.join(bridges)
     brain = Brain(
         city=city,

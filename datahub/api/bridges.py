@@ -12,7 +12,7 @@ from datahub.api.problems import Problem
 from datahub.bridges.desk import Bridges
 from datahub.contract.clock import to_utc
 from datahub.contract.errors import UsageError
-from datahub.feed import STATUS, Denied
+from datahub.feed import STATUS, Denial, Denied
 
 
 class BridgeState(BaseModel):
@@ -70,7 +70,8 @@ def router(bridges: Bridges, *, now: Callable[[], int | None]) -> APIRouter:
         try:
             await run_in_threadpool(bridges.take, vendor, body, headers, t=t)
         except Denied as error:
-            raise Problem(STATUS[error.why], str(error)) from error
+            again = {"Retry-After": "60"} if error.why is Denial.BUSY else None
+            raise Problem(STATUS[error.why], str(error), headers=again) from error
         except UsageError as error:
             raise Problem(404, str(error)) from error
 

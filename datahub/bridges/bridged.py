@@ -29,6 +29,7 @@ class Bridged:
         ids: the vendor's ids of the devices, in the order of the columns ``device, object, lon, lat``.
         feed: the vendor's dialect.
         poll_s: how often a pulled cloud is asked [s].
+        page: most words in one answer or post.
         body_bytes: longest post that is read [byte].
         repeats_s: for how long the vendor may repeat a word [s].
     """
@@ -43,6 +44,7 @@ class Bridged:
     lat: Floats
     feed: Feed
     poll_s: float
+    page: int
     body_bytes: int
     repeats_s: float
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -56,13 +56,22 @@ class Bridges:
         store: where their books lie.
         exchange: carries requests to the vendors.
         topics: of the wire on which they speak.
+        room: how many readings the hub bears of a node (code) at a time [ms], as of any node.
 
     Attributes:
         by_node: the bridges by the node as which they speak.
     """
 
-    def __init__(self, bridged: Sequence[Bridged], store: Store, exchange: Exchange, topics: Topics) -> None:
-        self._exchange = exchange
+    def __init__(
+        self,
+        bridged: Sequence[Bridged],
+        store: Store,
+        exchange: Exchange,
+        topics: Topics,
+        *,
+        room: Callable[[int, int], float],
+    ) -> None:
+        self._exchange, self._room = exchange, room
         self._bridges = {one.vendor: Bridge(one, store, topics) for one in bridged}
         self.by_node = {bridge.bridged.node: bridge for bridge in self._bridges.values()}
         self._hour = -1
@@ -80,9 +89,11 @@ class Bridges:
         self._hour = t // HOUR_MS
 
     def _pull(self, bridge: Bridge, feed: Pulled, t: int) -> None:
-        """Read a cloud page by page, each durable before the next is asked for."""
-        vendor = bridge.bridged.vendor
+        """Read a cloud page by page, each durable before the next is asked for, as far as the hub bears it."""
+        vendor, most = bridge.bridged.vendor, bridge.bridged.page * len(bridge.bridged.kind.properties)
         for _ in range(PAGES):
+            if self._left(bridge, t) < most:
+                return
             try:
                 flow = feed.pull(bridge.book.standing.cursor, t=t)
                 said = converse(flow, lambda request: self._exchange.call(vendor, request, t=t))
@@ -93,6 +104,10 @@ class Bridges:
             bridge.note(said, t=t, due=t if said.more else t + round(bridge.bridged.poll_s * SECOND_MS))
             if not said.more:
                 return
+
+    def _left(self, bridge: Bridge, t: int) -> float:
+        """Readings that the hub still bears of a bridge, beyond those that it has not taken in yet."""
+        return self._room(bridge.bridged.node, t) - bridge.book.kept()
 
     def take(self, vendor: str, body: bytes, headers: Mapping[str, str], *, t: int) -> None:
         """Take a vendor's post that came at ``t`` [ms]: durable when this returns.
@@ -113,14 +128,15 @@ class Bridges:
             bridge.deny(error.why, str(error), t=t)
             raise
 
-    @staticmethod
-    def _take(bridge: Bridge, feed: Pushed, body: bytes, headers: Mapping[str, str], *, t: int) -> None:
+    def _take(self, bridge: Bridge, feed: Pushed, body: bytes, headers: Mapping[str, str], *, t: int) -> None:
         if len(body) > bridge.bridged.body_bytes:
             raise Denied(Denial.OVERSIZED, f"a post is longer than {bridge.bridged.body_bytes} bytes")
         said = feed.take(body, headers, t=t)
         with bridge.lock:
             if said.seal and bridge.book.seen([said.seal]):
                 raise Denied(Denial.REPLAYED, "this very post has been taken before; sign a repetition anew")
+            if sum(len(one.values) for one in said.told) > self._left(bridge, t):
+                raise Denied(Denial.BUSY, "the hub bears no more of this cloud now; post it again later")
             bridge.note(said, t=t)
 
     def longest(self, vendor: str) -> int:
