@@ -72,6 +72,13 @@ class Bridge:
             self.letters += [Letter(0, out.topic, out.payload) for out in births]
             self.letters += self.book.waiting()
 
+    def hand_over(self) -> list[Letter]:
+        """What the intake is to take next, handed over once."""
+        with self.lock:
+            letters = list(self.letters)
+            self.letters.clear()
+            return letters
+
     def note(self, said: Said, *, t: int, due: int | None = None) -> None:
         """Take what the vendor said at ``t`` [ms]: durable when this returns, or not taken at all.
 

@@ -162,7 +162,8 @@ class Bridges:
         for _ in range(len(bridge.orders)):
             command = bridge.orders.popleft()
             if command.name == WISH and not command.expires:
-                command = msgspec.structs.replace(command, issued=t, expires=t + WISH_MS)
+                wish = f"{command.id}:{t}"
+                command = msgspec.structs.replace(command, id=wish, issued=t, expires=t + WISH_MS)
             try:
                 outcome = self._ordered(bridge.bridged, command, t)
             except Unanswered as error:

@@ -38,8 +38,7 @@ class JoinedBus:
     def _letters(self) -> list[Arrived]:
         own: list[Arrived] = []
         for bridge in self._bridges.by_node.values() if self._bridges is not None else ():
-            for _ in range(len(bridge.letters)):
-                letter = bridge.letters.popleft()
+            for letter in bridge.hand_over():
                 self._token -= 1
                 self._handed[self._token] = (bridge, letter)
                 own.append(Arrived(letter.topic, letter.payload, 0, self._token))

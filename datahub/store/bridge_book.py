@@ -66,14 +66,11 @@ class BridgeBook:
     def __init__(self, store: Store, vendor: str, *, node: int) -> None:
         self._store, self._vendor, self._node = store, vendor, node
         self.epoch, self.standing = 0, Standing()
+        asked = select(col(BridgeRow.epoch), col(BridgeRow.body)).where(col(BridgeRow.vendor) == vendor)
         with store.transaction() as connection:
-            row = connection.execute(select(BridgeRow.epoch, BridgeRow.body).where(self._own)).one_or_none()  # type: ignore[call-overload]
+            row = connection.execute(asked).one_or_none()
         if row is not None:
             self.epoch, self.standing = int(row[0]), msgspec.json.decode(row[1], type=Standing)
-
-    @property
-    def _own(self) -> object:
-        return col(BridgeRow.vendor) == self._vendor
 
     def begin(self, t: int) -> None:
         """The bridge is opened for the first time, at ``t`` [ms]."""
@@ -84,10 +81,11 @@ class BridgeBook:
 
     def waiting(self) -> list[Letter]:
         """The outbox, oldest first."""
-        asked = select(BridgeOutRow.id, BridgeOutRow.topic, BridgeOutRow.payload, BridgeOutRow.last, BridgeOutRow.count)  # type: ignore[call-overload]
-        asked = asked.where(col(BridgeOutRow.vendor) == self._vendor).order_by(col(BridgeOutRow.id))
+        row = BridgeOutRow
+        columns = (col(row.id), col(row.topic), col(row.payload), col(row.last), col(row.count))
+        asked = select(*columns).where(col(row.vendor) == self._vendor).order_by(col(row.id))
         with self._store.transaction() as connection:
-            return [Letter(*row) for row in connection.execute(asked)]
+            return [Letter(*found) for found in connection.execute(asked)]
 
     def kept(self) -> int:
         """Readings in the outbox."""
