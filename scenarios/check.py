@@ -8,7 +8,9 @@ from importlib.resources import files
 from brain.cases.kinds import case_types
 from brain.parameter import parameters
 from brain.plans.reading import folders, library
+from datahub.connectors.feeds import feed_manifest, feeds, load_feed
 from datahub.connectors.loading import load, vendors
+from datahub.contract.city import CloudFleet
 from datahub.contract.duties import duties
 from datahub.contract.errors import DeclarationError, UsageError
 from datahub.devices.policy import load as load_health
@@ -17,6 +19,7 @@ from datahub.ingest.thresholds import load as load_thresholds
 from scenarios import scenario
 from scenarios.agents.duties import DUTIES
 from scenarios.agents.practice import ordinary
+from scenarios.bridging import unsurveyed
 from scenarios.declarations import broken, unknown
 from scenarios.edges import declared as edges
 from scenarios.obligations import check_case_types, check_departments, check_plan
@@ -37,7 +40,13 @@ def check_all() -> Iterator[str]:
     yield f"{len(kinds)} kinds of sensor, {len(load_actuators())} of actuator"
     for vendor in vendors():
         load(vendor)
-    yield f"{len(vendors())} vendors"
+    for vendor in feeds():
+        if feed_manifest(vendor).kind not in kinds:
+            raise UsageError(
+                f"vendor '{vendor}' has kind '{feed_manifest(vendor).kind}'; there are: {', '.join(kinds)}"
+            )
+        load_feed(vendor, secret="-")
+    yield f"{len(vendors())} vendors, {len(feeds())} clouds of vendors"
     load_thresholds()
     load_rollout()
     load_health()
@@ -62,12 +71,25 @@ def check_all() -> Iterator[str]:
         check_departments(city, folder=files("scenarios") / "cities" / name / "departments", learnt=DUTIES)
         for kind in kinds.values():
             sites(city, kind)
+        for cloud in city.clouds.values():
+            _listed(name, cloud)
         yield f"city {name}: {len(city.divisions)} divisions, {len(city.departments)} departments"
     for name in scenario.names():
         declared = scenario.load(name)
         _references(name, declared, set(kinds))
         check_edges(name, declared)
         yield f"scenario {name}: {len(declared.expect)} expectations"
+
+
+def _listed(name: str, cloud: CloudFleet) -> None:
+    """A cloud's list names devices of the register only."""
+    strangers = unsurveyed(load_city(name), cloud)
+    if strangers:
+        raise DeclarationError(
+            f"device {strangers[0]} is none of the register's",
+            file=f"scenarios/cities/{name}/clouds/{cloud.vendor}.csv",
+            remedy="list devices of the vendor's kind only, at scale 1",
+        )
 
 
 def _references(name: str, declared: scenario.Scenario, kinds: set[str]) -> None:

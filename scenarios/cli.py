@@ -210,6 +210,7 @@ def field(
     stubs_port: Annotated[int, typer.Option(help="Port of the departments' systems (stubs).")] = 8100,
     settings: Set = None,
     minutes: Annotated[float | None, typer.Option(help="Adapt the speed so that the story takes this long.")] = None,
+    platform: Annotated[str, typer.Option(help="Where vendors' clouds post to.")] = "http://127.0.0.1:8000",
 ) -> None:
     """Run the simulated city alone: devices, people and departments' systems."""
     from scenarios.live.field_process import run_field
@@ -226,6 +227,7 @@ def field(
             stubs_port=stubs_port,
             settings=settings or [],
             minutes=minutes,
+            platform=platform,
         )
     )
 
@@ -238,10 +240,11 @@ def city_(
     mqtt: Annotated[str | None, typer.Option(help="Broker, mqtt://host:port.")] = None,
     stubs: Annotated[str, typer.Option(help="Base URL of the departments' systems.")] = "http://127.0.0.1:8100",
     data: Annotated[Path | None, typer.Option(help="Folder of the databases.")] = None,
+    bridges: Annotated[bool, typer.Option("--bridges", help="Hear the vendors' clouds that the city lists.")] = False,
 ) -> None:
     """Run the platform alone: hub, brain, API and operations centre."""
     from scenarios.live.city_process import run_city
     from scenarios.live.logs import speak
 
     speak("city")
-    raise typer.Exit(run_city(city=city, scale=scale, port=port, mqtt=mqtt, stubs=stubs, data=data))
+    raise typer.Exit(run_city(city=city, scale=scale, port=port, mqtt=mqtt, stubs=stubs, data=data, bridges=bridges))

@@ -10,16 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import Protocol
 
 import httpx
 import numpy as np
 from fastapi import FastAPI, Request, Response
 
+from datahub.bridges.desk import Bridges
 from datahub.connector import CrewStatus, Stub, Unanswered, WorkOrder, WorkUpdate
 from datahub.connectors.loading import load
 from datahub.connectors.order_book import Outage
 from datahub.contract.city import City
 from datahub.contract.clock import SECOND_MS
+from datahub.contract.errors import UsageError
+from datahub.feed import STATUS, Denied
 from sensors.chance import Seeds
 
 
@@ -40,13 +44,27 @@ class Line:
     outages: tuple[Outage, ...] = ()
 
 
+class Answering(Protocol):
+    """Whatever answers requests: a department's system, a vendor's cloud, the platform's door for one."""
+
+    def handle(self, request: httpx.Request, *, t: int) -> httpx.Response:
+        """Answer one request at city time ``t`` [ms]."""
+
+
 class DirectExchange:
     """The exchange of a virtual run: systems are called in the process, on the run's own thread, in city time."""
 
-    def __init__(self, stubs: Mapping[str, Stub], seeds: Seeds, *, lines: Mapping[str, Line] | None = None) -> None:
+    def __init__(
+        self,
+        stubs: Mapping[str, Answering],
+        seeds: Seeds,
+        *,
+        lines: Mapping[str, Line] | None = None,
+        name: str = "exchange",
+    ) -> None:
         self._stubs = stubs
         self._lines = {code: (lines or {}).get(code, Line()) for code in stubs}
-        self._rng: dict[str, np.random.Generator] = {code: seeds.rng("exchange", code) for code in stubs}
+        self._rng: dict[str, np.random.Generator] = {code: seeds.rng(name, code) for code in stubs}
 
     def call(self, department: str, request: httpx.Request, *, t: int) -> httpx.Response:
         """The department's answer to a request made at ``t`` [ms].
@@ -139,7 +157,24 @@ def stubs_of(city: City, *, outages: Mapping[str, Sequence[Outage]] | None = Non
     }
 
 
-def stub_app(stubs: Mapping[str, Stub], *, clock: Callable[[], int]) -> FastAPI:
+class Door:
+    """The platform's door for one vendor's cloud, in a virtual run; live it is ``POST /bridges/{vendor}``."""
+
+    def __init__(self, bridges: Bridges, vendor: str) -> None:
+        self._bridges, self._vendor = bridges, vendor
+
+    def handle(self, request: httpx.Request, *, t: int) -> httpx.Response:
+        """Take one post at city time ``t`` [ms]."""
+        try:
+            self._bridges.take(self._vendor, request.content, dict(request.headers), t=t)
+        except Denied as error:
+            return httpx.Response(STATUS[error.why], text=str(error))
+        except UsageError as error:
+            return httpx.Response(404, text=str(error))
+        return httpx.Response(204)
+
+
+def stub_app(stubs: Mapping[str, Answering], *, clock: Callable[[], int]) -> FastAPI:
     """A web server for stubs, each at ``/{department}/...``; ``clock`` tells the city time [ms].
 
     Hand in ``SharedStub`` where crews report from another thread.
@@ -151,7 +186,8 @@ def stub_app(stubs: Mapping[str, Stub], *, clock: Callable[[], int]) -> FastAPI:
         if stub is None:
             return Response(f"no system of '{department}' here; there are: {', '.join(stubs)}\n", status_code=404)
         query = f"?{request.url.query}" if request.url.query else ""
-        asked = httpx.Request(request.method, f"/{path}{query}", content=await request.body())
+        kept = {name: value for name, value in request.headers.items() if name not in ("host", "content-length")}
+        asked = httpx.Request(request.method, f"/{path}{query}", content=await request.body(), headers=kept)
         said = stub.handle(asked, t=clock())
         headers = {name: value for name, value in said.headers.items() if name != "content-length"}
         return Response(said.content, status_code=said.status_code, headers=headers)

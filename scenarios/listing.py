@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
 from brain.plans.reading import library
-from datahub.connectors.loading import manifest, vendors
+from datahub.connectors.feeds import FeedManifest, feed_manifest, feeds
+from datahub.connectors.loading import Manifest, manifest, vendors
 from datahub.contract.errors import UsageError
 from scenarios import scenario
 from scenarios.settings import load as load_settings
@@ -62,7 +63,8 @@ def _plans() -> tuple[Sequence[str], Rows]:
 
 
 def _vendors() -> tuple[Sequence[str], Rows]:
-    found = [manifest(name) for name in vendors()]
+    found: list[Manifest | FeedManifest] = [manifest(name) for name in vendors()]
+    found += [feed_manifest(name) for name in feeds()]
     return ("name", "中文", "English", "dialect"), [(it.name, it.zh, it.en, it.dialect) for it in found]
 
 

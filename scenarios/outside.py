@@ -16,6 +16,8 @@ from datahub.contract.observations import Ints
 from datahub.transport.bus import FieldBus
 from scenarios.agents.citizen import Citizens
 from scenarios.agents.crew import Crews
+from scenarios.bridging import clouds_of, played
+from scenarios.clouds import CloudHost, Clouds
 from scenarios.edges import declared as edges
 from scenarios.exchange import stubs_of
 from scenarios.place import pipe_for
@@ -39,6 +41,7 @@ class Outside:
         env: the clock of everything outside [ms of city time].
         disturbances: what befalls the city, with its place found.
         begins: when the scenario itself begins; before that is warm-up [ms].
+        clouds: vendors' clouds that carry some devices; None where all speak on the wire.
     """
 
     env: simpy.Environment
@@ -49,6 +52,7 @@ class Outside:
     crews: Crews
     disturbances: tuple[Disturbance, ...]
     begins: int
+    clouds: Clouds | None = None
 
     def begin(self) -> None:
         """Switch everything on."""
@@ -61,6 +65,16 @@ class Outside:
         """How many devices there are."""
         return sum(len(fleet) for fleet in self.field.fleets.values())
 
+    def ledger(self, *, bridged: int = 0) -> tuple[int, int]:
+        """Readings published so far, and those of them still in flight, in outboxes and clouds.
+
+        ``bridged``: readings that the platform has by its bridges.
+        """
+        published, in_flight = self.field.ledger()
+        if self.clouds is None:
+            return published, in_flight
+        return published + self.clouds.corrected, in_flight + self.clouds.told - bridged
+
 
 def assemble(
     scenario: Scenario,
@@ -71,6 +85,7 @@ def assemble(
     run: str = "",
     stubs: Mapping[str, Stub] | None = None,
     resend_s: float = 600.0,
+    secrets: Mapping[str, str] | None = None,
 ) -> Outside:
     """The outside of one scenario, at rest at the beginning of its warm-up.
 
@@ -78,6 +93,7 @@ def assemble(
         run: run id of a virtual run.
         stubs: departments' systems; None makes fresh ones.
         resend_s: what the hub has not acknowledged for so long goes up again [s of city time].
+        secrets: shared with vendors' clouds; None takes those of a virtual run.
     """
     seeds = Seeds(seed)
     begins = scenario.start
@@ -88,6 +104,8 @@ def assemble(
     env = simpy.Environment(initial_time=start)
     world = World(city, disturbances, seeds, start=start)
     kinds = load_kinds()
+    shared = played(city, seed) if secrets is None else secrets
+    clouds = _clouds(city, bus, env, seeds=seeds, secrets=shared) if scenario.bridges else None
     early = set(scenario.warmup.kinds) if scenario.warmup else set(kinds)
     if unknown := sorted(early - set(kinds)):
         raise UsageError(f"warm-up names kind '{unknown[0]}', which does not exist; there are: {', '.join(kinds)}")
@@ -96,7 +114,7 @@ def assemble(
         world,
         kinds,
         {name: sites(city, kind) for name, kind in kinds.items()},
-        bus,
+        clouds or bus,
         seeds,
         faults=Faults.declared(scenario.faults),
         run=run,
@@ -107,7 +125,13 @@ def assemble(
     systems = stubs_of(city) if stubs is None else stubs
     citizens = Citizens(env, world, seeds)
     crews = Crews(env, world, systems, seeds, citizens=citizens, silent_share=scenario.silent_share)
-    return Outside(env, world, field, systems, citizens, crews, disturbances, begins)
+    return Outside(env, world, field, systems, citizens, crews, disturbances, begins, clouds)
+
+
+def _clouds(city: City, wire: FieldBus, env: simpy.Environment, *, seeds: Seeds, secrets: Mapping[str, str]) -> Clouds:
+    """Vendors' clouds between the wire and the devices that they carry."""
+    hosts = {vendor: CloudHost(*both) for vendor, both in clouds_of(city, secrets, seeds, since=int(env.now)).items()}
+    return Clouds(wire, hosts, clock=lambda: int(env.now))
 
 
 def placed(

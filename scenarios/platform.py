@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from brain.app import Brain
 from brain.model import Message
+from datahub.bridges.bridged import Bridged
+from datahub.bridges.desk import Bridges
+from datahub.bridges.joined import JoinedBus
 from datahub.connector import Connector, Exchange
 from datahub.connectors.loading import load
 from datahub.contract.city import City
@@ -18,12 +21,13 @@ from datahub.transport.bus import CityBus
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """Hub and brain of one city."""
+    """Hub and brain of one city, and its bridges to vendors' clouds (None where it has none)."""
 
     hub: Hub
     brain: Brain
     bus: CityBus
     run: str
+    bridges: Bridges | None = None
 
     def quantum(self, t: int, *, show: bool = True) -> list[Message]:
         """Evaluate all that was taken in up to city time ``t`` [ms] and act on it; then say so down the wire.
@@ -34,6 +38,8 @@ class Platform:
             What the city said, in order.
         """
         said = self.brain.tick(t, self.hub.tick(t), show=show)
+        if self.bridges is not None:
+            self.bridges.turn(t)
         self.bus.send(Marker(side="city", run=self.run, t=t, sent=0))
         return said
 
@@ -58,6 +64,7 @@ def assemble(
     run: str = "",
     start: int | None = None,
     watched: bool = False,
+    bridged: Sequence[Bridged] = (),
 ) -> Platform:
     """The platform of a city.
 
@@ -66,9 +73,15 @@ def assemble(
         run: run id of a virtual run, empty live.
         start: city time at the beginning [ms], if known.
         watched: somebody looks at the brain's situation, so it is made after ticks.
+        bridged: vendors' clouds that speak for devices; ``exchange`` reaches them by the vendor's name.
     """
-    hub = Hub(city.name, city.adcode, directory, bus, run=run, start=start, strict=True)
+    wire = JoinedBus(bus) if bridged else bus
+    hub = Hub(city.name, city.adcode, directory, wire, run=run, start=start, strict=True)
     hub.care.owners.survey(city)
+    bridges = None
+    if isinstance(wire, JoinedBus):
+        bridges = Bridges(bridged, hub.store, exchange, hub.topics, room=hub.guard.room)
+        wire.join(bridges)
     brain = Brain(
         city=city,
         queries=hub.queries,
@@ -78,4 +91,4 @@ def assemble(
         store=hub.store,
         watched=watched,
     )
-    return Platform(hub=hub, brain=brain, bus=bus, run=run)
+    return Platform(hub=hub, brain=brain, bus=wire, run=run, bridges=bridges)

@@ -165,7 +165,8 @@ def outcome_of(name: str, scenario: Scenario, city: City, story: Story, *, seed:
     begins = story.outside.begins
     incidents = told(story.said)
     tally = story.platform.hub.queries.ledger()
-    published, in_flight = story.outside.field.ledger()
+    bridges = story.platform.bridges
+    published, in_flight = story.outside.ledger(bridged=bridges.numbered if bridges is not None else 0)
     outcome = Outcome(
         scenario=name,
         city=city.name,

@@ -138,6 +138,7 @@ class Scenario(Declaration):
     Attributes:
         starts: first moment, city-local with offset.
         faults: rates that differ from the ordinary ones (``sensors.faults.Faults``), for all devices.
+        bridges: whether the devices that the city lists for vendors' clouds speak through these, and not on the wire.
         edge: rule sets of edge nodes that are in force (files of ``scenarios/edges``); none: gateways only pass on.
         order: what an operator tells devices meanwhile.
         silent_share: share of orders that a crew's radio swallows (0-1); None: the declared practice.
@@ -154,6 +155,7 @@ class Scenario(Declaration):
     scale: float = Field(1.0, gt=0, le=1)
     warmup: Warmup | None = None
     faults: dict[str, float] = Field(default_factory=dict)
+    bridges: bool = False
     silent_share: float | None = Field(None, ge=0, le=1)
     edge: tuple[str, ...] = ()
     disturbance: tuple[Disturbance, ...] = ()

@@ -39,7 +39,15 @@ class Settings(BaseSettings):
         description="kinds of device whose new observations are published as SensorThings too, with commas between; "
         "'created': what came by its API, 'all'; empty: none, and none is created by MQTT",
     )
+    cloud_secrets: dict[str, SecretStr] = Field(
+        default_factory=dict, description="secrets shared with vendors' clouds, by vendor (JSON)"
+    )
     seat_password: SecretStr = Field(SecretStr(""), description="password of the local seat 'operator'")
+
+    @property
+    def shared(self) -> dict[str, str]:
+        """Secrets shared with vendors' clouds, in clear."""
+        return {vendor: secret.get_secret_value() for vendor, secret in self.cloud_secrets.items()}
 
     @classmethod
     def settings_customise_sources(

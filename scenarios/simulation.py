@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from brain.model import Message
+from datahub.bridges.desk import Bridges
+from datahub.connector import Exchange
 from datahub.contract.city import City
 from datahub.contract.clock import HOUR_MS, elapsed_s
 from datahub.contract.errors import OutsideError
@@ -14,8 +16,9 @@ from datahub.contract.messages import Marker
 from datahub.contract.topics import Topics
 from scenarios import outside as field_side
 from scenarios import platform as city_side
+from scenarios.bridging import bridged, played
 from scenarios.edges.judged import EdgeWatch
-from scenarios.exchange import DirectExchange
+from scenarios.exchange import DirectExchange, Door
 from scenarios.given import Given
 from scenarios.outside import Outside
 from scenarios.platform import Platform
@@ -75,8 +78,13 @@ def simulate(
     with wire(bus, Topics(city.name, run)) as (field_end, city_end):
         outside = field_side.assemble(scenario, city, field_end, seed=seed, run=run)
         start, begins, ends = int(outside.env.now), outside.begins, outside.begins + scenario.length
-        exchange = DirectExchange(outside.stubs, Seeds(seed))
-        platform = city_side.assemble(city, city_end, exchange, directory=directory, run=run, start=start)
+        hosts = outside.clouds.hosts if outside.clouds is not None else {}
+        exchange = DirectExchange({**outside.stubs, **hosts}, Seeds(seed))
+        speak_by_cloud = bridged(city, played(city, seed)) if scenario.bridges else ()
+        platform = city_side.assemble(
+            city, city_end, exchange, directory=directory, run=run, start=start, bridged=speak_by_cloud
+        )
+        doors = doors_of(platform.bridges, hosts, Seeds(seed))
         given = Given(outside, scenario.order)
         edges = EdgeWatch(outside, platform, given)
         story = Story(outside, platform, transcript, Truth(outside), given, edges)
@@ -85,7 +93,7 @@ def simulate(
             since = elapsed_s()
             for t in range(start + QUANTUM_MS, ends + 1, QUANTUM_MS):
                 given.give(platform.hub.commands, t)
-                said = quantum(outside, platform, t)
+                said = quantum(outside, platform, t, doors=doors)
                 story.truth.look()
                 edges.look()
                 if t > begins:
@@ -99,9 +107,18 @@ def simulate(
             platform.close()
 
 
-def quantum(outside: Outside, platform: Platform, t: int) -> list[Message]:
-    """One turn of each side, up to city time ``t`` [ms]."""
+def doors_of(bridges: Bridges | None, vendors: Iterable[str], seeds: Seeds) -> Exchange | None:
+    """The lines by which vendors' clouds reach the platform; None where it has no bridges."""
+    if bridges is None:
+        return None
+    return DirectExchange({vendor: Door(bridges, vendor) for vendor in vendors}, seeds, name="door")
+
+
+def quantum(outside: Outside, platform: Platform, t: int, *, doors: Exchange | None = None) -> list[Message]:
+    """One turn of each side, up to city time ``t`` [ms]; ``doors`` take what vendors' clouds post."""
     outside.field.run_to(t)
+    if outside.clouds is not None and doors is not None:
+        outside.clouds.post(doors, t=t)
     outside.field.end_quantum(t)
     _until(lambda wait_s: platform.hub.intake(wait_s=wait_s, now=t), t, who="the field")
     said = platform.quantum(t)

@@ -25,12 +25,14 @@ from datahub.api import (
 )
 from datahub.api import applications as right
 from datahub.api import assets as register
+from datahub.api import bridges as clouds
 from datahub.api import commands as orders
 from datahub.api.bodies import Bounded
 from datahub.api.sensorthings import router as sensorthings
 from datahub.api.sensorthings.service import SensorThings
 from datahub.area_queries import AreaQueries
 from datahub.books import Books
+from datahub.bridges.desk import Bridges
 from datahub.contract.city import City
 from datahub.devices.assets import Assets
 from datahub.hub import Hub
@@ -43,6 +45,7 @@ def app(
     *,
     assets: Assets | None = None,
     city: City | None = None,
+    bridges: Bridges | None = None,
     token: str = "",
     prefix: str = "",
     broker: str = descriptions.BROKER,
@@ -54,6 +57,7 @@ def app(
     Args:
         assets: the asset register, where the hub has a city.
         city: whose areas are read by.
+        bridges: vendors' clouds that speak for devices, where there are any.
         token: what a caller must bear to change anything; empty lets nobody.
         prefix: below which the routes stand.
         broker, things: as for ``attach``.
@@ -72,6 +76,7 @@ def app(
         hub,
         assets=assets,
         city=city,
+        bridges=bridges,
         token=token,
         prefix=prefix,
         broker=broker,
@@ -87,6 +92,7 @@ def attach(
     *,
     assets: Assets | None = None,
     city: City | None = None,
+    bridges: Bridges | None = None,
     token: str = "",
     prefix: str = "",
     broker: str = descriptions.BROKER,
@@ -96,7 +102,8 @@ def attach(
     """Add the API's routes below ``prefix``, and its way of telling problems, to an application.
 
     ``broker`` is the URL at which devices and listeners find the wire; ``things`` the hub's SensorThings, where
-    somebody else speaks through it too (MQTT); ``troubles`` what is the matter with the hub.
+    somebody else speaks through it too (MQTT); ``bridges`` vendors' clouds that speak for devices; ``troubles`` what is
+    the matter with the hub.
     """
     queries, areas, books = hub.queries, AreaQueries(hub, city), Books(hub)
     troubles = troubles or Troubles()
@@ -124,6 +131,8 @@ def attach(
     if assets is not None:
         routers.append(register.router(queries, assets, token=token))
     routers.append(sensorthings.router(things or SensorThings(hub), token=token, prefix=prefix))
+    if bridges is not None:
+        routers.append(clouds.router(bridges, now=lambda: hub.now))
     for router in routers:
         api.include_router(router, prefix=prefix, responses=problems.DECLARED)
 

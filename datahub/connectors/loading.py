@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from importlib import import_module
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -20,6 +21,13 @@ from datahub.contract.errors import DeclarationError, UsageError
 StubFactory: TypeAlias = Callable[[Department, Sequence[Outage]], Stub]
 
 
+class Sort(StrEnum):
+    """What a vendor's folder is for: a department's duty desk, or a cloud that speaks for devices."""
+
+    DESK = "desk"
+    FEED = "feed"
+
+
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a vendor's ``manifest.toml`` says."""
 
@@ -31,9 +39,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits
 
 
-def vendors() -> tuple[str, ...]:
-    """Names of all vendors, in order."""
-    return tuple(sorted(folder.name for folder in _rooms().iterdir() if folder.joinpath("manifest.toml").is_file()))
+def vendors(sort: Sort = Sort.DESK) -> tuple[str, ...]:
+    """Names of all vendors of one sort, in order."""
+    rooms = sorted(folder.name for folder in _rooms().iterdir() if folder.joinpath("manifest.toml").is_file())
+    return tuple(name for name in rooms if _sort(name) == sort)
 
 
 def manifest(vendor: str) -> Manifest:
@@ -44,7 +53,7 @@ def manifest(vendor: str) -> Manifest:
         DeclarationError: if its manifest breaks a rule.
     """
     path = _rooms().joinpath(vendor, "manifest.toml")
-    if not vendor or not path.is_file():
+    if not vendor or not path.is_file() or _sort(vendor) != Sort.DESK:
         raise UsageError(f"no vendor '{vendor}'; there are: {', '.join(vendors())}")
     try:
         declared = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Manifest)
@@ -67,6 +76,15 @@ def load(vendor: str) -> tuple[Connector, StubFactory]:
         return stub(department, limits=declared.limits, outages=tuple(outages))
 
     return connector(), make
+
+
+def _sort(vendor: str) -> str:
+    """The sort that a manifest names; a broken one is a desk's, and refused where it is read."""
+    try:
+        said = tomllib.loads(_rooms().joinpath(vendor, "manifest.toml").read_text("utf-8"))
+    except tomllib.TOMLDecodeError:
+        return Sort.DESK
+    return str(said.get("sort", Sort.DESK))
 
 
 def _rooms() -> Traversable:

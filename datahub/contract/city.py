@@ -90,6 +90,7 @@ class City:
         objects: the asset register by class (poles, hydrants, meter points, junctions, hospitals, feeders ...).
         departments: what the city's offices are and have (stations, crews, vendor they speak to), by code.
         hash: SHA-256 of everything the city was built from.
+        clouds: vendors' clouds that may speak for devices, by vendor.
     """
 
     name: str
@@ -103,6 +104,7 @@ class City:
     water: WaterNetwork
     departments: Mapping[str, Department]
     hash: str
+    clouds: Mapping[str, CloudFleet] = field(default_factory=dict)
 
     def of_level(self, level: str) -> tuple[Division, ...]:
         """Divisions of one level, in the order of their codes."""
@@ -137,3 +139,19 @@ class Department:
     speaks: str
     duties: tuple[str, ...]
     crews: tuple[Crew, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CloudFleet:
+    """Devices for which a vendor's cloud speaks, if the city is run with its bridges.
+
+    Attributes:
+        ordinal: number of the bridge among the city's bridges, from 1.
+        poll_s: how often a cloud that is asked is asked [s].
+        devices: unified code of each device by the vendor's own id.
+    """
+
+    vendor: str
+    ordinal: int
+    poll_s: float
+    devices: Mapping[str, int]

@@ -181,3 +181,14 @@ class Guard:
         session.add(kept)
         session.add(AuditRow(t=t, who=by, action="release", subject=str(node), detail=alarm))
         self._released.append(AlarmClosed(t, alarm, alarm.partition(":")[0], node))
+
+    def room(self, node: int, t: int) -> float:
+        """How many readings a node (code) may still send at ``t`` [ms] before it is taken for mad."""
+        nodes, limits, row = self.nodes, self.limits, self.nodes.row(node)
+        if row < 0:
+            return limits.least_count.value
+        pace = float(nodes.rate[row]) * limits.margin_ratio.value
+        most = max(pace * limits.backlog_s.value, limits.least_count.value)
+        since_s = max(0.0, (t - int(nodes.allowed_at[row])) / SECOND_MS)
+        had = most if nodes.allowed_at[row] == 0 else min(most, float(nodes.allowance[row]) + pace * since_s)
+        return had - sum(int(count[of == node].sum()) for of, count in self._spent)

@@ -71,6 +71,9 @@ _NEW_IN_3: Final = (
     "hub_gap",  # sequences that are missing, or declared lost
     "hub_acknowledged",  # alarms that somebody has taken note of
     "hub_condition",  # health of devices that cannot be counted again
+    "hub_bridge",  # vendors' clouds that speak for devices
+    "hub_bridge_out",
+    "hub_bridge_seen",
 )
 
 

@@ -29,6 +29,7 @@ from datahub.keeper import Keeper
 from datahub.transport.address import Address
 from datahub.transport.connection import probe
 from datahub.transport.mqtt import MqttCityBus
+from scenarios.bridging import bridged
 from scenarios.claim import claimed
 from scenarios.exchange import HttpExchange
 from scenarios.live.logs import Notes
@@ -66,7 +67,14 @@ REAL_MS = DAY_MS
 
 
 def run_city(
-    *, city: str | None, scale: float, port: int | None, mqtt: str | None, stubs: str, data: Path | None
+    *,
+    city: str | None,
+    scale: float,
+    port: int | None,
+    mqtt: str | None,
+    stubs: str,
+    data: Path | None,
+    bridges: bool = False,
 ) -> int:
     """Run until somebody asks to stop."""
     settings = load_settings(city=city, port=port, mqtt=mqtt, data=data)
@@ -74,19 +82,21 @@ def run_city(
         raise UsageError("no broker is named; give --mqtt mqtt://host:port or set CITYBRAIN_MQTT")
     place = load_city(settings.city, scale=scale)
     with claimed(settings.data, remedy="end that one first, or name another folder with --data or CITYBRAIN_DATA"):
-        return _run(settings, place, stubs)
+        return _run(settings, place, stubs, bridges=bridges)
 
 
-def _run(settings: Settings, place: City, stubs: str) -> int:
+def _run(settings: Settings, place: City, stubs: str, *, bridges: bool) -> int:
     """Run on databases that are ours."""
     stop = Stop(parent=True)
     probe(Address.of(settings.mqtt), remedy="or name another with --mqtt or CITYBRAIN_MQTT")
+    speak_by_cloud = bridged(place, settings.shared) if bridges else []
     door = listening(settings.host, settings.port)  # before a seat's password is made that is shown only once
     bus = MqttCityBus(settings.mqtt, Topics(place.name))
-    exchange = HttpExchange({code: f"{stubs}/{code}" for code in place.departments})
+    reached = [*place.departments, *(one.vendor for one in speak_by_cloud)]
+    exchange = HttpExchange({code: f"{stubs}/{code}" for code in reached})
     keeper = Keeper(
         bus,
-        lambda wire: assemble(place, wire, exchange, directory=settings.data, watched=True),
+        lambda wire: assemble(place, wire, exchange, directory=settings.data, watched=True, bridged=speak_by_cloud),
         hub=lambda platform: platform.hub,
         gone=lambda: bus.gone,
     )
@@ -101,6 +111,7 @@ def _run(settings: Settings, place: City, stubs: str) -> int:
         exchange.close()
         north.close()
         tally, ahead = keeper.hub.queries.ledger(), keeper.hub.queries.ahead()
+        numbered = keeper.kept.bridges.numbered if keeper.kept.bridges is not None else 0
         if keeper.up:
             keeper.kept.close()
         bus.close()
@@ -108,6 +119,7 @@ def _run(settings: Settings, place: City, stubs: str) -> int:
             {
                 "city": "down",
                 "ahead": ahead,
+                "bridged": numbered,
                 "stored": tally.stored,
                 "rejected": tally.rejected,
                 "received": tally.received,
@@ -131,6 +143,7 @@ def _site(keeper: Keeper[Platform], orders: _Orders, north: _North, settings: Se
             hub,
             assets=assets,
             city=city,
+            bridges=platform.bridges,
             token=token,
             prefix=API,
             broker=settings.mqtt,

@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from datahub.connector import Exchange
 from datahub.contract.clock import MINUTE_MS, SECOND_MS, elapsed_s
 from datahub.contract.errors import UsageError
 from datahub.contract.topics import Topics
 from datahub.transport.address import Address
 from datahub.transport.connection import probe
 from datahub.transport.mqtt import MqttFieldBus
-from scenarios.exchange import SharedStub, stub_app, stubs_of
+from scenarios.exchange import HttpExchange, SharedStub, stub_app, stubs_of
 from scenarios.live.pace import SteadyPace, StoryPace, Waiting
 from scenarios.live.serving import Server, listening
 from scenarios.live.stopping import Stop
@@ -52,6 +53,7 @@ def run_field(
     stubs_port: int,
     settings: Sequence[str],
     minutes: float | None,
+    platform: str = "",
 ) -> int:
     """Run until the scenario ends or somebody asks to stop; print what was published and what is in flight."""
     url = mqtt or load_settings().mqtt
@@ -65,22 +67,28 @@ def run_field(
     bus = MqttFieldBus(url, Topics(place.name))
     stubs = {code: SharedStub(stub) for code, stub in stubs_of(place).items()}
     resend_s = RESEND_S * (scenario.length / SECOND_MS / 60.0 / minutes if minutes else speed)
-    outside = assemble(scenario, place, bus, seed=seed, stubs=stubs, resend_s=resend_s)
+    shared = load_settings().shared
+    outside = assemble(scenario, place, bus, seed=seed, stubs=stubs, resend_s=resend_s, secrets=shared)
+    hosts = outside.clouds.hosts if outside.clouds is not None else {}
+    doors = HttpExchange(dict.fromkeys(hosts, f"{platform}/api/bridges"))
     ends = outside.begins + scenario.length
     pace = StoryPace(ends, minutes, _busy(outside)) if minutes else SteadyPace(speed)
-    with Server(stub_app(stubs, clock=lambda: int(outside.env.now)), host="127.0.0.1", port=stubs_port, at=door):
+    served = stub_app({**stubs, **hosts}, clock=lambda: int(outside.env.now))
+    with Server(served, host="127.0.0.1", port=stubs_port, at=door):
         _say({"field": "up", "city": place.name, "devices": outside.devices, "stubs_port": stubs_port})
         try:
-            _live(outside, pace, ends=ends, stop=stop)
+            _live(outside, pace, ends=ends, stop=stop, doors=doors)
             _settle(outside)
+            _tell_all(outside, doors)
         finally:
-            published, in_flight = outside.field.ledger()
+            published, in_flight = outside.ledger()
             _say({"field": "down", "t": int(outside.env.now), "published": published, "in_flight": in_flight})
+            doors.close()
             bus.close()
     return 0
 
 
-def _live(outside: Outside, pace: SteadyPace | StoryPace, *, ends: int, stop: Stop) -> None:
+def _live(outside: Outside, pace: SteadyPace | StoryPace, *, ends: int, stop: Stop, doors: Exchange) -> None:
     """Let city time run until the story ends, at its pace, but not away from a platform that is busy."""
     field, waiting, platform = outside.field, Waiting(), _Counterpart(outside)
     outside.begin()
@@ -92,6 +100,8 @@ def _live(outside: Outside, pace: SteadyPace | StoryPace, *, ends: int, stop: St
         field.run_to(t)
         outside.world.advance(max(t, outside.world.now))
         field.end_quantum(t)
+        if outside.clouds is not None:
+            outside.clouds.post(doors, t=t)
         platform.listen()
         stop.wait(waiting.seconds(step, speed))
         since = elapsed_s()
@@ -146,6 +156,12 @@ def _settle(outside: Outside) -> None:
         field.receive(wait_s=0.5)
         if field.ledger()[1] < left:
             left, since, asked = field.ledger()[1], elapsed_s(), False
+
+
+def _tell_all(outside: Outside, doors: Exchange) -> None:
+    """At the end clouds post what they still have; what is not taken then is in flight, and said to be."""
+    if outside.clouds is not None:
+        outside.clouds.post(doors, t=int(outside.env.now))
 
 
 def _busy(outside: Outside) -> Callable[[int], bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from typing import IO
 
 import typer
 
+from datahub.connectors.feeds import feeds
 from datahub.contract.clock import MINUTE_MS, elapsed_s, to_local
 from datahub.contract.errors import OutsideError, UsageError
 from datahub.transport.address import Address
@@ -47,14 +49,15 @@ class Ledger:
     duplicate: int
     unattributed: int
     lost: int = 0
+    bridged: int = 0
 
     def totals(self, by_reason: Mapping[str, int]) -> LedgerTotals:
-        """The outcome's form; a reading that is stored but not yet acknowledged is no longer in flight."""
+        """The outcome's form; what is stored but not yet acknowledged, or came by a bridge, is no longer in flight."""
         return LedgerTotals(
             published=self.published,
             stored=self.stored,
             rejected=self.rejected,
-            in_flight=self.in_flight - self.ahead,
+            in_flight=self.in_flight - self.ahead - self.bridged,
             received=self.received,
             duplicate=self.duplicate,
             unattributed=self.unattributed,
@@ -185,15 +188,18 @@ def bring_up(
     stop, stubs = Stop(), free_port()
     with ExitStack() as stack:
         url = chosen.mqtt or stack.enter_context(EmbeddedBroker()).url
-        common = {"CITYBRAIN_MQTT": url}
+        common = {"CITYBRAIN_MQTT": url, **_cloud_secrets(chosen)}
         field_words = ["field", "--scenario", scenario or "calm_day", "--city", chosen.city, "--seed", str(seed)]
         field_words += ["--speed", str(speed), "--stubs-port", str(stubs)]
         field_words += [word for one in settings for word in ("--set", one)]
         field_words += ["--minutes", str(minutes)] if minutes else []
         city_words = ["city", "--city", chosen.city, "--scale", _scale(settings), "--port", str(chosen.port)]
         city_words += ["--stubs", f"http://127.0.0.1:{stubs}", "--data", str(chosen.data)]
+        if configured(scenario or "calm_day", city=None, duration=None, settings=settings).bridges:
+            city_words += ["--bridges"]
         town = stack.enter_context(running(Child("city", city_words, common)))
         line = town.await_word("city", "up", stop=stop)
+        field_words += ["--platform", str(line["url"])]
         field_words += _going_on(scenario or "calm_day", settings, reached=int(str(line["t"])))
         outside = stack.enter_context(running(Child("field", field_words, common)))
         outside.await_word("field", "up", stop=stop)
@@ -247,6 +253,12 @@ def _going_on(name: str, settings: Sequence[str], *, reached: int) -> list[str]:
     if reached <= configured(name, city=None, duration=None, settings=settings).start:
         return []
     return ["--set", f"starts={to_local(reached + MINUTE_MS - reached % MINUTE_MS)}"]
+
+
+def _cloud_secrets(chosen: Settings) -> dict[str, str]:
+    """Secrets that both processes share with the clouds, which here are stubs: those that are set, else new ones."""
+    shared = {vendor: secrets.token_urlsafe(24) for vendor in feeds()} | chosen.shared
+    return {"CITYBRAIN_CLOUD_SECRETS": json.dumps(shared)}
 
 
 def _scale(settings: Sequence[str]) -> str:

@@ -12,11 +12,13 @@ from importlib.resources.abc import Traversable
 
 import numpy as np
 
+from datahub.connectors.loading import vendors
 from datahub.contract.city import City
 from datahub.contract.errors import UsageError
 from datahub.devices.coding import recode
 from scenarios.declarations import read, unknown
 from scenarios.survey.assets import Survey
+from scenarios.survey.clouds import read_clouds
 from scenarios.survey.declared import CityFile, Fleets
 from scenarios.survey.divisions import survey_ground
 from scenarios.survey.offices import read_departments
@@ -50,7 +52,7 @@ def load_city(name: str, *, scale: float = 1.0, folder: Traversable | None = Non
     home = folder if folder is not None else _cities() / name
     declared = read(home / "city.toml", CityFile)
     fleets = read(home / "fleets.toml", Fleets)
-    departments = read_departments(home / "departments", connectors=_connectors())
+    departments = read_departments(home / "departments", connectors=vendors())
     for key in Fleets.model_fields:
         owner = getattr(fleets, key).owner
         if owner not in departments:
@@ -70,6 +72,7 @@ def load_city(name: str, *, scale: float = 1.0, folder: Traversable | None = Non
         water=survey.water,
         departments=departments,
         hash=_digest(home, scale),
+        clouds=read_clouds(home / "clouds"),
     )
 
 
@@ -111,12 +114,6 @@ def sites(city: City, kind: Kind) -> Sites:
 def _cities() -> Traversable:
     """The folder of cities that comes with the package."""
     return files("scenarios") / "cities"
-
-
-def _connectors() -> tuple[str, ...]:
-    """Vendor dialects that there are: the folders of ``datahub/connectors/``."""
-    home = files("datahub") / "connectors"
-    return tuple(sorted(it.name for it in home.iterdir() if (it / "connector.py").is_file())) if home.is_dir() else ()
 
 
 def _digest(folder: Traversable, scale: float) -> str:

@@ -182,3 +182,14 @@ class DepartmentFile(Sourced):
     speaks: str
     duties: Annotated[tuple[str, ...], Field(min_length=1)]
     crew: tuple[CrewFile, ...] = ()
+
+
+class CloudFile(Sourced):
+    """``clouds/<vendor>.toml``: a vendor's cloud; its devices stand beside it in ``<vendor>.csv``.
+
+    ``ordinal`` numbers the bridges of a city, ``poll_s`` is how often a cloud that is asked is asked [s].
+    """
+
+    vendor: str
+    ordinal: Annotated[int, Field(ge=1, le=999)]
+    poll_s: Positive = 900.0

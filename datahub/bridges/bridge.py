@@ -1,0 +1,187 @@
+"""One bridge at work: a node of the city that says on the wire what a vendor's cloud has told.
+
+Whatever the vendor says is numbered and durable before it is believed to have been heard (``BridgeBook``); the intake
+then takes it like any node's word, and the watermark that it sends back empties the outbox. A letter that was handed
+over when the process died is handed over again, and the intake knows it by its number.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from datahub.bridges.bridged import Bridged
+from datahub.bridges.numbering import answered, ill_told, packed
+from datahub.contract.clock import SECOND_MS
+from datahub.contract.codes import Reason
+from datahub.contract.messages import Command
+from datahub.contract.topics import Topics
+from datahub.contract.wire import encode
+from datahub.feed import Denial, Outcome, Said, Told
+from datahub.store.bridge_book import BridgeBook, Letter, Standing
+from datahub.store.session import Store
+from datahub.store.tables import AuditRow
+
+ILL: Final = "ill"
+"""Reason of words that are none in the vendor's own dialect."""
+
+AUDITED: Final = 20
+"""Refusals written down with all their detail between two turns; every one is counted."""
+
+STRANGERS: Final = 1_000
+"""Names of unknown devices that are written down."""
+
+
+class Bridge:
+    """One vendor's bridge.
+
+    Attributes:
+        letters: messages that the intake is to take next.
+        orders: orders that are to go to the vendor.
+        lock: whoever looks first and notes then holds it meanwhile.
+        trouble: why the vendor could not be heard at the last try; empty if it could.
+    """
+
+    def __init__(self, bridged: Bridged, store: Store, topics: Topics) -> None:
+        self.bridged, self._topics, self.lock = bridged, topics, store.lock
+        self.book = BridgeBook(store, bridged.vendor, node=bridged.node)
+        self.letters: deque[Letter] = deque()
+        self.orders: deque[Command] = deque()
+        self.trouble = ""
+        self._strangers: set[str] = set()
+        self._refused: Counter[str] = Counter()
+        self._audit: list[AuditRow] = []
+        if self.book.epoch:
+            self.be_born()
+
+    def begin(self, t: int) -> None:
+        """From the first known time on, the bridge is there."""
+        with self.lock:
+            if not self.book.epoch:
+                self.book.begin(t)
+                self.be_born()
+
+    def be_born(self) -> None:
+        """Say (again) what stands behind the bridge, and all that nobody has acknowledged."""
+        births = [out for one in self.bridged.births(self.book.epoch) for out in encode(one, self._topics)]
+        with self.lock:
+            self.letters.clear()
+            self.letters += [Letter(0, out.topic, out.payload) for out in births]
+            self.letters += self.book.waiting()
+
+    def hand_over(self) -> list[Letter]:
+        """What the intake is to take next, handed over once."""
+        with self.lock:
+            letters = list(self.letters)
+            self.letters.clear()
+            return letters
+
+    def note(self, said: Said, *, t: int, due: int | None = None) -> None:
+        """Take what the vendor said at ``t`` [ms]: durable when this returns, or not taken at all.
+
+        ``due`` is when to ask next [ms]; None leaves that as it is.
+        """
+        with self.lock:
+            before = self.book.standing
+            told, outcomes, repeated = self._fresh(said)
+            good = [one for one in told if not ill_told(one)]
+            ill = [*said.ill, *(ill_told(one) for one in told if ill_told(one))]
+            letters = packed(
+                self.bridged,
+                good,
+                topics=self._topics,
+                epoch=self.book.epoch,
+                first=before.next,
+                t=t,
+                letter=before.out + 1,
+            )
+            count = sum(letter.count for letter in letters)
+            letters += answered(self.bridged, outcomes, topics=self._topics, letter=before.out + len(letters) + 1)
+            self._wonder(good, ill, t=t)
+            now = msgspec.structs.replace(
+                before,
+                next=before.next + count,
+                out=before.out + len(letters),
+                cursor=said.cursor or before.cursor,
+                due=before.due if due is None else due,
+                heard=t,
+                repeated=before.repeated + repeated,
+                held=before.held + said.held,
+            )
+            ids = [*(one.id for one in told), *(one.id for one in outcomes), said.seal]
+            self._commit(now, letters, seen=[one for one in ids if one], t=t)
+            self.letters += letters
+            self.trouble = ""
+
+    def _fresh(self, said: Said) -> tuple[list[Told], list[Outcome], int]:
+        """The words that had not come before, each once, and how many had."""
+        words: list[Told | Outcome] = []
+        words += said.told
+        words += said.outcomes
+        known = self.book.seen([one.id for one in words if one.id])
+        told, outcomes = list[Told](), list[Outcome]()
+        for one in words:
+            if one.id and one.id in known:
+                continue
+            known.add(one.id)
+            if isinstance(one, Told):
+                told.append(one)
+            else:
+                outcomes.append(one)
+        return told, outcomes, len(words) - len(told) - len(outcomes)
+
+    def _wonder(self, told: Iterable[Told], ill: Sequence[str], *, t: int) -> None:
+        """Note what is not as it should be: devices that the city does not know, words that are none."""
+        unknown = Counter[str]()
+        for one in told:
+            if one.device not in self.bridged.code_of:
+                unknown[one.device] += len(one.values)
+        for name in unknown:
+            if name not in self._strangers and len(self._strangers) < STRANGERS:
+                self._strangers.add(name)
+                self._write(t, Reason.UNKNOWN_DEVICE, name, "no device of the city goes by this id; see its bridge")
+        if unknown:
+            self._refused[Reason.UNKNOWN_DEVICE] += unknown.total()
+        for what in ill:
+            self._refused[ILL] += 1
+            if len(self._audit) < AUDITED:
+                self._write(t, ILL, self.bridged.vendor, what)
+
+    def deny(self, why: Denial, detail: str, *, t: int) -> None:
+        """Count a post that is not taken, and write some of them down."""
+        with self.lock:
+            self._refused[why] += 1
+            if len(self._audit) < AUDITED:
+                self._write(t, why, self.bridged.vendor, detail)
+
+    def _write(self, t: int, action: str, subject: str, detail: str) -> None:
+        who = f"bridge:{self.bridged.vendor}"
+        self._audit.append(AuditRow(t=t, who=who, action=action, subject=subject[:64], detail=detail[:200]))
+
+    def put_off(self, why: str, *, t: int, due: int) -> None:
+        """The vendor could not be heard; ask again at ``due`` [ms]."""
+        with self.lock:
+            self.trouble = why
+            self._commit(msgspec.structs.replace(self.book.standing, due=due), t=t)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether something was counted that is not durable yet."""
+        return bool(self._refused or self._audit)
+
+    def settle(self, t: int) -> None:
+        """Make durable what was counted since, and forget what the vendor cannot repeat any more."""
+        with self.lock:
+            if self.unsettled:
+                self._commit(self.book.standing, t=t)
+            self.book.forget(t - round(self.bridged.repeats_s * SECOND_MS))
+
+    def _commit(self, standing: Standing, letters: Sequence[Letter] = (), *, seen: Sequence[str] = (), t: int) -> None:
+        refused = Counter(standing.refused) + self._refused
+        standing = msgspec.structs.replace(standing, refused=dict(sorted(refused.items())))
+        self.book.commit(standing, letters=letters, seen=seen, audit=self._audit, t=t)
+        self._refused.clear()
+        self._audit.clear()

@@ -1,0 +1,216 @@
+"""All bridges of a city: clouds that are asked when it is time, posts at the door, orders on their way to a vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from datahub.bridges.bridge import Bridge
+from datahub.bridges.bridged import Bridged
+from datahub.bridges.numbering import WISHED
+from datahub.connector import Exchange, Unanswered
+from datahub.contract.clock import HOUR_MS, SECOND_MS
+from datahub.contract.codes import AckStatus
+from datahub.contract.errors import UsageError
+from datahub.contract.messages import Command, Desired
+from datahub.contract.topics import Topics
+from datahub.feed import WISH, Denial, Denied, NotUnderstood, Outcome, Pulled, Pushed, Said, converse
+from datahub.store.session import Store
+
+PAGES: Final = 20
+"""Pages read from one cloud in one turn: a backlog must not hold up the city. Ours to choose."""
+
+PATIENCE_S: Final = 60.0
+"""A cloud that did not answer and said no time is asked again after so long [s of city time]. Ours to choose."""
+
+WISH_MS: Final = HOUR_MS
+"""For so long a desired setting may be on its way to a device before the cloud gives it up [ms]. Ours to choose."""
+
+
+class BridgeView(msgspec.Struct, frozen=True):
+    """How a bridge stands. Times in ms of city time, 0: not yet."""
+
+    vendor: str
+    way: str
+    node: int
+    kind: str
+    devices: int
+    told: int
+    waiting: int
+    repeated: int
+    held: int
+    refused: dict[str, int]
+    cursor: str
+    heard: int
+    due: int
+    trouble: str
+
+
+class Bridges:
+    """The bridges of a city.
+
+    Args:
+        bridged: as declared.
+        store: where their books lie.
+        exchange: carries requests to the vendors.
+        topics: of the wire on which they speak.
+        room: how many readings the hub bears of a node (code) at a time [ms], as of any node.
+
+    Attributes:
+        by_node: the bridges by the node as which they speak.
+    """
+
+    def __init__(
+        self,
+        bridged: Sequence[Bridged],
+        store: Store,
+        exchange: Exchange,
+        topics: Topics,
+        *,
+        room: Callable[[int, int], float],
+    ) -> None:
+        self._exchange, self._room = exchange, room
+        self._bridges = {one.vendor: Bridge(one, store, topics) for one in bridged}
+        self.by_node = {bridge.bridged.node: bridge for bridge in self._bridges.values()}
+        self._hour = -1
+
+    def turn(self, t: int) -> None:
+        """Do what is due at city time ``t`` [ms]: ask clouds, hand on orders."""
+        for bridge in self._bridges.values():
+            bridge.begin(t)
+            feed = bridge.bridged.feed
+            if isinstance(feed, Pulled) and bridge.book.standing.due <= t:
+                self._pull(bridge, feed, t)
+            self._hand_on(bridge, t)
+            if t // HOUR_MS != self._hour or bridge.unsettled:
+                bridge.settle(t)
+        self._hour = t // HOUR_MS
+
+    def _pull(self, bridge: Bridge, feed: Pulled, t: int) -> None:
+        """Read a cloud page by page, each durable before the next is asked for, as far as the hub bears it."""
+        vendor, most = bridge.bridged.vendor, bridge.bridged.page * len(bridge.bridged.kind.properties)
+        for _ in range(PAGES):
+            if self._left(bridge, t) < most:
+                return
+            try:
+                flow = feed.pull(bridge.book.standing.cursor, t=t)
+                said = converse(flow, lambda request: self._exchange.call(vendor, request, t=t))
+            except Unanswered as error:
+                wait_s = error.retry_s or PATIENCE_S
+                bridge.put_off(str(error), t=t, due=t + round(wait_s * SECOND_MS))
+                return
+            bridge.note(said, t=t, due=t if said.more else t + round(bridge.bridged.poll_s * SECOND_MS))
+            if not said.more:
+                return
+
+    def _left(self, bridge: Bridge, t: int) -> float:
+        """Readings that the hub still bears of a bridge, beyond those that it has not taken in yet."""
+        return self._room(bridge.bridged.node, t) - bridge.book.kept()
+
+    def take(self, vendor: str, body: bytes, headers: Mapping[str, str], *, t: int) -> None:
+        """Take a vendor's post that came at ``t`` [ms]: durable when this returns.
+
+        Raises:
+            UsageError: if no such vendor posts here.
+            Denied: if it is not taken, which is counted.
+        """
+        bridge = self._bridges.get(vendor)
+        feed = bridge.bridged.feed if bridge is not None else None
+        if bridge is None or feed is None or not isinstance(feed, Pushed):
+            posting = ", ".join(name for name, one in self._bridges.items() if isinstance(one.bridged.feed, Pushed))
+            raise UsageError(f"no cloud '{vendor:.64}' posts here; there are: {posting or 'none'}")
+        bridge.begin(t)
+        try:
+            self._take(bridge, feed, body, headers, t=t)
+        except Denied as error:
+            bridge.deny(error.why, str(error), t=t)
+            raise
+
+    def _take(self, bridge: Bridge, feed: Pushed, body: bytes, headers: Mapping[str, str], *, t: int) -> None:
+        if len(body) > bridge.bridged.body_bytes:
+            raise Denied(Denial.OVERSIZED, f"a post is longer than {bridge.bridged.body_bytes} bytes")
+        said = feed.take(body, headers, t=t)
+        with bridge.lock:
+            if said.seal and bridge.book.seen([said.seal]):
+                raise Denied(Denial.REPLAYED, "this very post has been taken before; sign a repetition anew")
+            if sum(len(one.values) for one in said.told) > self._left(bridge, t):
+                raise Denied(Denial.BUSY, "the hub bears no more of this cloud now; post it again later")
+            bridge.note(said, t=t)
+
+    def longest(self, vendor: str) -> int:
+        """Longest post that this vendor may send [byte]; 0 if there is no such vendor."""
+        bridge = self._bridges.get(vendor)
+        return bridge.bridged.body_bytes if bridge is not None else 0
+
+    def order(self, message: Command | Desired) -> bool:
+        """Take an order to a bridged device; False if it is for none. It goes out at the next turn."""
+        bridge = self.by_node.get(message.node)
+        if bridge is None:
+            return False
+        if isinstance(message, Command):
+            bridge.orders.append(message)
+            return True
+        for name, value in sorted(message.state.items()):
+            wish = f"{WISHED}{message.device}:{message.version}:{name}"
+            bridge.orders.append(Command(wish, message.node, message.device, WISH, 0, 0, {name: value}))
+        return True
+
+    def _hand_on(self, bridge: Bridge, t: int) -> None:
+        """Give orders to the cloud; where it does not answer, an order is tried again until it has expired."""
+        for _ in range(len(bridge.orders)):
+            command = bridge.orders.popleft()
+            if command.name == WISH and not command.expires:
+                wish = f"{command.id}:{t}"
+                command = msgspec.structs.replace(command, id=wish, issued=t, expires=t + WISH_MS)
+            try:
+                outcome = self._ordered(bridge.bridged, command, t)
+            except Unanswered as error:
+                bridge.trouble = str(error)
+                if t < command.expires:
+                    bridge.orders.append(command)
+            else:
+                bridge.note(Said(outcomes=(outcome,)), t=t)
+
+    def _ordered(self, bridged: Bridged, command: Command, t: int) -> Outcome:
+        """What the cloud says to an order at once; an order that it cannot understand is refused here."""
+        device = bridged.id_of[command.device]
+        if not isinstance(bridged.feed, Pushed):
+            no = f"the cloud '{bridged.vendor}' takes no orders"
+            return Outcome("", command.id, device, AckStatus.REJECTED, t, no)
+        try:
+            request = bridged.feed.order(command, device, t=t)
+        except NotUnderstood as error:
+            return Outcome("", command.id, device, AckStatus.REJECTED, t, str(error))
+        response = self._exchange.call(bridged.vendor, request, t=t)
+        return bridged.feed.answer(response, command, device, t=t)
+
+    @property
+    def numbered(self) -> int:
+        """Readings that were told and that the intake has taken or refused by now."""
+        return sum(bridge.book.standing.next - bridge.book.kept() for bridge in self._bridges.values())
+
+    def views(self) -> list[BridgeView]:
+        """How every bridge stands."""
+        return [_view(bridge) for _, bridge in sorted(self._bridges.items())]
+
+
+def _view(bridge: Bridge) -> BridgeView:
+    bridged, standing = bridge.bridged, bridge.book.standing
+    return BridgeView(
+        vendor=bridged.vendor,
+        way="pulled" if isinstance(bridged.feed, Pulled) else "pushed",
+        node=bridged.node,
+        kind=bridged.kind.name,
+        devices=len(bridged.ids),
+        told=standing.next,
+        waiting=bridge.book.kept(),
+        repeated=standing.repeated,
+        held=standing.held,
+        refused=standing.refused,
+        cursor=standing.cursor,
+        heard=standing.heard,
+        due=standing.due,
+        trouble=bridge.trouble,
+    )

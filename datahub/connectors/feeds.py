@@ -1,0 +1,98 @@
+"""Vendors' clouds among the folders of connectors: what their manifests say, and both sides of their dialects."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.resources import files
+from typing import Literal, Protocol, cast
+
+import msgspec
+import numpy as np
+
+from datahub.connectors.loading import Sort, vendors
+from datahub.contract.errors import DeclarationError, UsageError
+from datahub.feed import Cloud, Feed
+
+
+class FeedLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a cloud bears and promises.
+
+    Attributes:
+        calls_per_minute: requests answered in a sliding minute of city time.
+        page: most words in one answer or post.
+        body_bytes: longest answer or post [byte].
+        skew_s: how far a signature's time may lie from ours [s].
+        token_s: how long a token is good [s]; 0 where there is none.
+        repeats_s: for how long the cloud may repeat a word [s].
+    """
+
+    calls_per_minute: int
+    page: int
+    body_bytes: int
+    skew_s: int
+    token_s: int
+    repeats_s: int
+
+
+class FeedManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a cloud's ``manifest.toml`` says; ``kind`` is what its devices are."""
+
+    name: str
+    sort: Literal["feed"]
+    zh: str
+    en: str
+    dialect: str
+    version: int
+    kind: str
+    limits: FeedLimits
+
+
+class MakeCloud(Protocol):
+    """Makes the vendor's cloud, played from the other side."""
+
+    def __call__(self, ids: Mapping[int, str], *, secret: str, rng: np.random.Generator, since: int) -> Cloud:
+        """``ids``: the vendor's id of each device, by unified code; ``since``: when the cloud was set up [ms]."""
+
+
+def feeds() -> tuple[str, ...]:
+    """Names of all vendors' clouds, in order."""
+    return vendors(Sort.FEED)
+
+
+def feed_manifest(vendor: str) -> FeedManifest:
+    """The cloud's declaration.
+
+    Raises:
+        UsageError: if there is no such cloud.
+        DeclarationError: if its manifest breaks a rule.
+    """
+    if vendor not in feeds():
+        raise UsageError(f"no vendor's cloud '{vendor}'; there are: {', '.join(feeds())}")
+    path = files("datahub.connectors").joinpath(vendor, "manifest.toml")
+    try:
+        declared = msgspec.convert(tomllib.loads(path.read_text("utf-8")), FeedManifest)
+    except msgspec.ValidationError as error:
+        raise DeclarationError(str(error), file=str(path), remedy="write it like another cloud's manifest") from error
+    if declared.name != vendor:
+        rule = f"name is '{declared.name}', not that of the folder"
+        raise DeclarationError(rule, file=str(path), remedy=f'write name = "{vendor}"')
+    return declared
+
+
+def load_feed(vendor: str, *, secret: str) -> Feed:
+    """The cloud's dialect, seen from the platform; ``secret`` is shared with the vendor."""
+    connector = cast("Callable[..., Feed]", import_module(f"datahub.connectors.{vendor}.connector").CONNECTOR)
+    return connector(feed_manifest(vendor).limits, secret=secret)
+
+
+def load_cloud(vendor: str) -> MakeCloud:
+    """What makes stubs of the cloud."""
+    stub = cast("Callable[..., Cloud]", import_module(f"datahub.connectors.{vendor}.stub").STUB)
+    limits = feed_manifest(vendor).limits
+
+    def make(ids: Mapping[int, str], *, secret: str, rng: np.random.Generator, since: int) -> Cloud:
+        return stub(ids, limits=limits, secret=secret, rng=rng, since=since)
+
+    return make

@@ -1,0 +1,39 @@
+"""A hub with a bridge to the meter cloud in a process of its own, to be killed at any moment.
+
+The cloud is this file's caller's: what it has to tell follows from the count alone. Prints a line after every turn:
+how many readings the bridge was told. Arguments: directory, times that the meters have to report.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from cloud_town import CloudTown, T, cloud, meters_report
+
+from datahub.contract.clock import MINUTE_MS
+
+FREEZE_MS = 5 * MINUTE_MS
+
+
+def main(directory: Path, times: int) -> None:
+    """Read a cloud that has everything to tell already, page by page, as a hub does that comes back."""
+    made = cloud("metercloud")
+    for time in range(times):
+        meters_report(made, hour=time, hour_ms=FREEZE_MS)
+    town = CloudTown({"metercloud": made}, directory, run="")
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    t = max(town.hub.now or 0, T + times * FREEZE_MS)
+    while town.bridges.numbered < made.told:
+        t += 20 * MINUTE_MS
+        town.turn(t)
+        sys.stdout.write(f"{town.bridges.numbered}\n")
+        sys.stdout.flush()
+    town.hub.flush()
+    town.vanish()
+    sys.stdout.write("done\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
