@@ -76,7 +76,7 @@ def test_what_is_not_the_vendors_own_is_refused(vendor: Vendor) -> None:
     )
 
 
-@pytest.mark.parametrize("over", [1, 10_000_000])
+@pytest.mark.parametrize("over", [1, 1_000_000])
 def test_a_post_that_is_too_long_is_refused_before_it_is_read_to_its_end(vendor: Vendor, over: int) -> None:
     lamps_report(vendor.lamps, turn=0)
     longest = feed_manifest("lampcloud").limits.body_bytes
