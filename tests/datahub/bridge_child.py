@@ -1,7 +1,7 @@
 """A hub with a bridge to the meter cloud in a process of its own, to be killed at any moment.
 
 The cloud is this file's caller's: what it has to tell follows from the count alone. Prints a line after every turn:
-how many readings the bridge was told. Arguments: directory, hours that the meters have to report.
+how many readings the bridge was told. Arguments: directory, times that the meters have to report.
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ from pathlib import Path
 
 from cloud_town import CloudTown, T, cloud, meters_report
 
-from datahub.contract.clock import HOUR_MS, MINUTE_MS
+from datahub.contract.clock import MINUTE_MS
+
+FREEZE_MS = 5 * MINUTE_MS
 
 
-def main(directory: Path, hours: int) -> None:
+def main(directory: Path, times: int) -> None:
     """Read a cloud that has everything to tell already, page by page, as a hub does that comes back."""
     made = cloud("metercloud")
-    for hour in range(hours):
-        meters_report(made, hour=hour)
+    for time in range(times):
+        meters_report(made, hour=time, hour_ms=FREEZE_MS)
     town = CloudTown({"metercloud": made}, directory, run="")
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    t = max(town.hub.now or 0, T + hours * HOUR_MS)
+    t = max(town.hub.now or 0, T + times * FREEZE_MS)
     while town.bridges.numbered < made.told:
         t += 20 * MINUTE_MS
         town.turn(t)

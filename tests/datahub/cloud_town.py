@@ -101,12 +101,12 @@ def report(
     ).check()
 
 
-def meters_report(to: Cloud, *, hour: int, count: int = 3) -> list[tuple[int, str, int, float]]:
-    """Every meter says what it froze at an hour."""
-    t = T + hour * HOUR_MS
+def meters_report(to: Cloud, *, hour: int, hour_ms: int = HOUR_MS) -> list[tuple[int, str, int, float]]:
+    """Every meter says what it froze at an hour, which may be a short one."""
+    t = T + hour * hour_ms
     rows = [
         (code, "volume_m3", t, round(100 * n + hour + 0.125, 3))
-        for n, code in enumerate(DEVICES["metercloud"].tolist()[:count], 1)
+        for n, code in enumerate(DEVICES["metercloud"].tolist(), 1)
     ]
     for row in rows:
         to.hear(report(row[0], [row], first=hour, t=t + MINUTE_MS), t=t + MINUTE_MS)
