@@ -13,8 +13,9 @@ import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlmodel import col
 
+from datahub.store.bridge_tables import BridgeOutRow, BridgeRow, BridgeSeenRow
 from datahub.store.session import Store
-from datahub.store.tables import AuditRow, BridgeOutRow, BridgeRow, BridgeSeenRow
+from datahub.store.tables import AuditRow
 
 _CHUNK = 400
 """Ids asked for in one statement: SQLite takes at least 999 parameters."""

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlmodel import SQLModel
 
 from datahub.contract.errors import OutsideError
-from datahub.store import tables
+from datahub.store import bridge_tables, tables
 
 Step: TypeAlias = Callable[[Connection], object]
 """What brings the tables to the next version; it runs in the transaction that raises the version."""
@@ -43,8 +43,12 @@ class Schema:
 
 def _hub_tables() -> tuple[str, ...]:
     """Names of the hub's own tables, in the order in which they are declared."""
-    rows = [row for row in vars(tables).values() if isinstance(row, type) and issubclass(row, SQLModel)]
-    return tuple(str(row.__tablename__) for row in rows if row.__module__ == tables.__name__)
+    return tuple(
+        str(row.__tablename__)
+        for room in (tables, bridge_tables)
+        for row in vars(room).values()
+        if isinstance(row, type) and issubclass(row, SQLModel) and row.__module__ == room.__name__
+    )
 
 
 VERSION: Final = 3
