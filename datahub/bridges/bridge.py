@@ -57,15 +57,11 @@ class Bridge:
         if self.book.epoch:
             self.be_born()
 
-    def begin(self, t: int) -> None:
-        """From the first known time on, the bridge is there."""
-        with self.lock:
-            if not self.book.epoch:
-                self.book.begin(t)
-                self.be_born()
-
     def be_born(self) -> None:
-        """Say (again) what stands behind the bridge, and all that nobody has acknowledged."""
+        """Say (again) what stands behind the bridge, and all that nobody has acknowledged.
+
+        A bridge is born when its vendor first tells of a device: until then nobody need miss any.
+        """
         births = [out for one in self.bridged.births(self.book.epoch) for out in encode(one, self._topics)]
         with self.lock:
             self.letters.clear()
@@ -85,6 +81,9 @@ class Bridge:
         ``due`` is when to ask next [ms]; None leaves that as it is.
         """
         with self.lock:
+            if said.told and not self.book.epoch:
+                self.book.begin(t)
+                self.be_born()
             before = self.book.standing
             told, outcomes, repeated = self._fresh(said)
             good = [one for one in told if not ill_told(one)]

@@ -79,7 +79,6 @@ class Bridges:
     def turn(self, t: int) -> None:
         """Do what is due at city time ``t`` [ms]: ask clouds, hand on orders."""
         for bridge in self._bridges.values():
-            bridge.begin(t)
             feed = bridge.bridged.feed
             if isinstance(feed, Pulled) and bridge.book.standing.due <= t:
                 self._pull(bridge, feed, t)
@@ -121,7 +120,6 @@ class Bridges:
         if bridge is None or feed is None or not isinstance(feed, Pushed):
             posting = ", ".join(name for name, one in self._bridges.items() if isinstance(one.bridged.feed, Pushed))
             raise UsageError(f"no cloud '{vendor:.64}' posts here; there are: {posting or 'none'}")
-        bridge.begin(t)
         try:
             self._take(bridge, feed, body, headers, t=t)
         except Denied as error:

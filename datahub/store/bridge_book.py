@@ -60,24 +60,26 @@ class BridgeBook:
     """The books of one vendor's bridge.
 
     Attributes:
-        epoch: birth epoch of the bridge's node [ms]; 0 before it was first opened.
+        epoch: birth epoch of the bridge's node [ms]; 0 before the vendor has told of any device.
         standing: how far the vendor has been heard.
     """
 
     def __init__(self, store: Store, vendor: str, *, node: int) -> None:
-        self._store, self._vendor, self._node = store, vendor, node
+        self._store, self._vendor = store, vendor
         self.epoch, self.standing = 0, Standing()
         asked = select(col(BridgeRow.epoch), col(BridgeRow.body)).where(col(BridgeRow.vendor) == vendor)
         with store.transaction() as connection:
             row = connection.execute(asked).one_or_none()
+            if row is None:
+                values = {"vendor": vendor, "node": node, "epoch": 0, "body": msgspec.json.encode(self.standing)}
+                connection.execute(insert(BridgeRow), [values])
         if row is not None:
             self.epoch, self.standing = int(row[0]), msgspec.json.decode(row[1], type=Standing)
 
     def begin(self, t: int) -> None:
-        """The bridge is opened for the first time, at ``t`` [ms]."""
-        values = {"vendor": self._vendor, "node": self._node, "epoch": t, "body": msgspec.json.encode(self.standing)}
+        """The bridge's node is born, at ``t`` [ms]."""
         with self._store.transaction() as connection:
-            connection.execute(insert(BridgeRow), [values])
+            connection.execute(update(BridgeRow).where(col(BridgeRow.vendor) == self._vendor).values(epoch=t))
         self.epoch = t
 
     def waiting(self) -> list[Letter]:

@@ -77,6 +77,16 @@ def test_what_a_cloud_tells_is_stored_as_its_devices_said_it() -> None:
     assert town.bus.field_end.receive() == (), "nothing of it goes down the wire"
 
 
+def test_a_bridge_is_born_when_its_cloud_first_tells_of_a_device() -> None:
+    made = cloud("metercloud")
+    town = CloudTown({"metercloud": made})
+    town.turn(T)
+    assert len(town.hub.registry.nodes) == 0
+    meters_report(made, hour=1)
+    town.turn(T + 2 * HOUR_MS)
+    assert town.hub.registry.nodes.epoch.tolist() == [T + 2 * HOUR_MS]
+
+
 def test_a_cloud_is_asked_when_it_is_time_and_told_nothing_twice() -> None:
     made = cloud("metercloud")
     town = CloudTown({"metercloud": made})
@@ -238,9 +248,10 @@ def test_a_long_history_is_read_no_faster_than_the_hub_bears_of_any_node() -> No
 
 def test_posts_beyond_what_the_hub_bears_are_put_off_and_nothing_is_lost() -> None:
     town, made = lamp_town()
+    rows, count = len(lamps_report(made, turn=0)), 9_000
+    post(town, made, T)
     town.turn(T)
-    count = 9_000
-    rows = sum(len(lamps_report(made, turn=turn)) for turn in range(count))
+    rows += sum(len(lamps_report(made, turn=turn)) for turn in range(1, count))
     t = T + count * 5 * MINUTE_MS
     answers = Counter[int]()
     while (request := made.due(t)) is not None or town.bridges.numbered < made.told:
@@ -425,6 +436,15 @@ def test_words_are_forgotten_when_the_vendor_cannot_repeat_them_any_more() -> No
 # orders
 
 
+def told_town(directory: Path | None = None) -> tuple[CloudTown, PostingCloud]:
+    """A town that has heard of its lamps."""
+    town, made = lamp_town(directory)
+    lamps_report(made, turn=0)
+    post(town, made, T)
+    town.turn(T)
+    return town, made
+
+
 def ordered(town: CloudTown, level: float, *, device: int = LAMP, name: str = "dim", t: int = T) -> None:
     town.hub.commands.order(
         device, name, arguments={"level_ratio": level}, t=t, expires=t + 10 * MINUTE_MS, id=f"c-{level}"
@@ -432,8 +452,7 @@ def ordered(town: CloudTown, level: float, *, device: int = LAMP, name: str = "d
 
 
 def test_an_order_goes_through_the_cloud_and_its_end_comes_back_as_the_lamps_own() -> None:
-    town, made = lamp_town()
-    town.turn(T)
+    town, made = told_town()
     ordered(town, 0.4)
     moved = [one for one in town.turn(T + MINUTE_MS) if isinstance(one, CommandMoved)]
     assert [(one.id, one.status) for one in moved] == [("c-0.4", AckStatus.ACCEPTED)]
@@ -449,8 +468,7 @@ def test_an_order_goes_through_the_cloud_and_its_end_comes_back_as_the_lamps_own
 
 
 def test_an_order_that_the_cloud_refuses_is_rejected_with_its_words() -> None:
-    town, _ = lamp_town()
-    town.turn(T)
+    town, _ = told_town()
     ordered(town, 1.4)
     town.turn(T + MINUTE_MS)
     status = town.hub.commands.status("c-1.4")
@@ -459,8 +477,7 @@ def test_an_order_that_the_cloud_refuses_is_rejected_with_its_words() -> None:
 
 
 def test_while_the_cloud_is_away_an_order_waits_until_it_expires() -> None:
-    town, made = lamp_town()
-    town.turn(T)
+    town, made = told_town()
 
     def down(request: httpx.Request) -> None:
         raise Unanswered("the line is down")
@@ -482,8 +499,7 @@ def test_while_the_cloud_is_away_an_order_waits_until_it_expires() -> None:
 
 
 def test_a_desired_level_reaches_the_lamp_and_is_reported() -> None:
-    town, made = lamp_town()
-    town.turn(T)
+    town, made = told_town()
     town.hub.commands.desire(LAMP, {"level_ratio": 0.7}, T)
     town.turn(T + MINUTE_MS)
     (order,) = made.orders()
@@ -495,8 +511,7 @@ def test_a_desired_level_reaches_the_lamp_and_is_reported() -> None:
 
 
 def test_an_order_is_given_again_by_the_next_process_and_the_cloud_does_it_once(tmp_path: Path) -> None:
-    town, made = lamp_town(tmp_path)
-    town.turn(T)
+    town, made = told_town(tmp_path)
     ordered(town, 0.4)
     town.bridges.turn(T + MINUTE_MS)  # the cloud has the order, and what it said is not taken in
     town.vanish()
