@@ -112,13 +112,7 @@ def router(queries: Queries, assets: Assets | None) -> APIRouter:
             keep &= _states(found) == _STATES.index(state)
         if owner is not None:
             keep &= np.array(_owners(assets, found.device), np.str_) == owner
-        rows = np.flatnonzero(keep)
-        shown = rows[np.searchsorted(found.device[rows], int(after), side="right") :][: limit + 1]
-        more = str(found.device[shown[limit - 1]]) if len(shown) > limit else None
-        shown = shown[:limit]
-        owners = _owners(assets, found.device[shown])
-        views = [_view(found, i, owner=whose) for i, whose in zip(shown.tolist(), owners, strict=True)]
-        return DevicePage(devices=views, total=len(rows), next=more)
+        return _page(found, np.flatnonzero(keep), after=int(after), limit=limit, assets=assets)
 
     @routes.get("/devices/{code}")
     def device(code: CodePath) -> Device:
@@ -137,6 +131,16 @@ def router(queries: Queries, assets: Assets | None) -> APIRouter:
         )
 
     return routes
+
+
+def _page(found: Devices, rows: Ints, *, after: int, limit: int, assets: Assets | None) -> DevicePage:
+    """Some of the chosen devices by code, and the code to ask on from."""
+    shown = rows[np.searchsorted(found.device[rows], after, side="right") :][: limit + 1]
+    more = str(found.device[shown[limit - 1]]) if len(shown) > limit else None
+    shown = shown[:limit]
+    owners = _owners(assets, found.device[shown])
+    views = [_view(found, i, owner=whose) for i, whose in zip(shown.tolist(), owners, strict=True)]
+    return DevicePage(devices=views, total=len(rows), next=more)
 
 
 def _circle(text: str) -> tuple[float, float, float]:

@@ -83,6 +83,7 @@ def fuzz(*, messages: int = 1_000_000, seed: int = 1) -> Outcome:
             bus.downward.clear()
         if not half and first >= messages // 2:
             half = _peak_mb()
+    hub.intake()  # what came last may be kept for more to come with it
     hub.tick(now + MINUTE_MS)
     took = elapsed_s() - since
     tally, peak = hub.queries.ledger(), _peak_mb()

@@ -24,11 +24,16 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     words = ["up", "--city", "harbour", "--scenario", "calm_day", "--speed", "300", "--port", "0"]
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(folder)}
     with subprocess.Popen(
-        [sys.executable, "-m", "scenarios", *words], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "scenarios", *words],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
-        assert process.stderr is not None
+        assert process.stdout is not None
         said: list[str] = []
-        for line in process.stderr:
+        for line in process.stdout:
             said.append(line)
             found = re.search(r"operations centre: (http\S+)", line)
             if found:

@@ -47,7 +47,7 @@ ONLY_IN = {
     "structlog": ("datahub/transport/connection.py", "scenarios/live/logs.py"),
     "wntr": ("sensors/world/hydraulics.py",),
     "simpy": ("sensors/", "scenarios/"),
-    "nicegui": ("brain/console/site.py",),
+    "nicegui": ("brain/console/site.py", "brain/console/portal.py"),
     "shapely": ("scenarios/survey/", "datahub/contract/grid.py", "brain/console/land.py"),
     "matplotlib": ("scenarios/report/figures.py",),
 }
