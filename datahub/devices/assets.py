@@ -195,6 +195,15 @@ class Assets:
             self.owners.refresh(session)
             return self.owners.of(devices.tolist())
 
+    def owned_by(self, owner: str) -> Ints:
+        """Codes of the devices that were born and that a department owns; the empty name stands for nobody."""
+        with self._store.lock, self._store.session() as session:
+            self.owners.refresh(session)
+            names = self.owners.names
+            number = -1 if not owner else names.index(owner) if owner in names else -2
+            codes: Ints = self._registry.device[self.owners.rows() == number]
+        return codes
+
     def owned(self) -> Mapping[str, int]:
         """How many devices that were born each department owns; those of nobody under the empty name."""
         with self._store.lock, self._store.session() as session:

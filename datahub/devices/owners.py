@@ -58,6 +58,8 @@ class Owners:
         self._known = (self._registry.version, count)
 
     def _number(self, name: str) -> int:
+        if not name:
+            return -1
         if name not in self.names:
             self.names.append(name)
         return self.names.index(name)

@@ -130,6 +130,7 @@ def _live(platform: Platform, stop: Stop) -> None:
             if _real(platform):
                 last = max(last + 1, wall_ms())  # a clock that was set back must not turn time back
                 quantum(last)
+    platform.hub.settle()
 
 
 @dataclass(slots=True)

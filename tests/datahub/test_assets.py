@@ -217,8 +217,9 @@ def test_devices_are_found_by_owner_and_state_and_what_was_surveyed_shows_its_gu
     (lon, lat), poles = place(city), city.objects["pole"].code.tolist()
     own = code("0118", 900_001)
     assets.take(lines(f"object,{own},,traffic_police,,{lon},{lat},"), t=T0, by="survey")
-    batch = births(POST, devices=[201, 202, 203, 204])
-    batch.object[:] = [poles[0], poles[1], own, 0]
+    batch = births(POST, devices=[201, 202, 203, 204, 205])
+    whose_nobody_says = int(city.objects["hospital"].code[0])
+    batch.object[:] = [poles[0], poles[1], own, 0, whose_nobody_says]
     town.send(batch)
     town.hub.tick(T0)
     town.send(Death(node=202, epoch=T0))
@@ -230,14 +231,17 @@ def test_devices_are_found_by_owner_and_state_and_what_was_surveyed_shows_its_gu
             assert page["total"] >= len(page["devices"])
             return [(one["device"], one["owner"]) for one in page["devices"]]
 
-        assert found("") == [("201", "lighting"), ("202", "lighting"), ("203", "traffic_police"), ("204", "")]
-        assert found("owner=lighting") == [("201", "lighting"), ("202", "lighting")]
+        lights, rest = [("201", "lighting"), ("202", "lighting")], [("203", "traffic_police"), ("204", ""), ("205", "")]
+        assert found("") == lights + rest
+        assert found("owner=lighting") == lights
         assert found("owner=lighting&state=dead") == [("202", "lighting")]
-        assert found("state=active&after=201") == [("203", "traffic_police"), ("204", "")]
+        assert found("state=active&after=201") == rest
+        assert found("owner=") == [("204", ""), ("205", "")]
+        assert found("owner=nobody-knows") == []
         assert client.get("/devices?owner=lighting&limit=1").json()["next"] == "201"
         assert client.get("/devices?state=gone").status_code == 422
         assert client.get("/owners").json() == [
-            {"owner": "", "count": 1},
+            {"owner": "", "count": 2},
             {"owner": "lighting", "count": 2},
             {"owner": "traffic_police", "count": 1},
         ]
