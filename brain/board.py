@@ -31,6 +31,7 @@ from brain.views import (
     StepView,
     TaskView,
     TickerLine,
+    Vital,
     WarningView,
 )
 from brain.wording import ticker_line
@@ -66,6 +67,7 @@ class Board:
     queries: Queries | None = None
     curves: Curves | None = None
     situation: Situation = field(init=False)
+    _vitals: tuple[Vital, ...] = ()
     _ticker: deque[TickerLine] = field(default_factory=lambda: deque(maxlen=TICKER))
     _layers: tuple[Layer, ...] = ()
     _layers_at: int = -1
@@ -88,6 +90,7 @@ class Board:
         if self.curves is not None:
             incidents = self.office.memory.open_incidents()
             self.curves.follow((device for each in incidents for device in each.devices[:6]), t)
+            self._vitals = self.curves.vitals(self.office.memory, t)
         if self.queries is not None:
             self._hear(self.queries)
 
@@ -118,7 +121,7 @@ class Board:
                 for each in memory.warnings.values()
             ),
             cases=tuple(self._case(each) for each in list(memory.cases.values())[-FINISHED:]),
-            vitals=curves.vitals(memory, t) if curves else (),
+            vitals=self._vitals,
             curves=curves.shown(t) if curves else (),
             layers=self._layers,
             lines=tuple(self._line(memory.lines[code]) for code in sorted(memory.lines)),

@@ -5,17 +5,15 @@ Parts add up to the whole exactly, at any moment. Safe from any thread.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from datahub.contract.observations import Ints
-from datahub.devices.assets import owners_of
 from datahub.devices.gaps import Gap, declared
 from datahub.ingest.accounts import Accounts, Fate, join
 from datahub.ingest.ledger import Tally
@@ -102,9 +100,11 @@ class Books:
                 names = [kind.name for kind in registry.kinds.kinds]
                 return _sorted(names, np.where(row >= 0, registry.kind[row], len(names)) if len(registry) else row)
             case By.DEPARTMENT:
+                owners = self._hub.care.owners
                 with self._hub.store.session() as session:
-                    code, owner = owners_of(session)
-                return _sorted(*_owned(code, owner, accounts.device))
+                    owners.refresh(session)
+                number = owners.numbers(accounts.device)
+                return _sorted(owners.names, np.where(number < 0, len(owners.names), number))
 
     def missing(self, *, node: int | None = None) -> list[Gap]:
         """Sequences that something came after, and that have not come: by node, epoch and sequence."""
@@ -115,19 +115,6 @@ class Books:
         """Sequences that a node declared lost for ever, newest first."""
         with self._hub.store.session() as session:
             return declared(session, node=node, limit=limit)
-
-
-def _owned(code: Ints, owner: Sequence[str], device: Ints) -> tuple[list[str], Ints]:
-    """Owners, and for each device the place of its own among them (behind the last: nobody's)."""
-    names = list(dict.fromkeys(owner))
-    number: Mapping[str, int] = {name: i for i, name in enumerate(names)}
-    owns = np.array([number[name] for name in owner], np.int64)
-    at = np.searchsorted(code, device)
-    known: NDArray[np.bool_] = at < len(code)
-    known[known] = code[at[known]] == device[known]
-    place = np.full(len(device), len(names), np.int64)
-    place[known] = owns[at[known]]
-    return names, place
 
 
 def _sorted(names: Sequence[str], place: Ints) -> tuple[list[str], Ints]:

@@ -111,7 +111,7 @@ def router(queries: Queries, assets: Assets | None) -> APIRouter:
         if state is not None:
             keep &= _states(found) == _STATES.index(state)
         if owner is not None:
-            keep &= np.array(_owners(assets, found.device), np.str_) == owner
+            keep &= np.isin(found.device, assets.owned_by(owner)) if assets is not None else not owner
         return _page(found, np.flatnonzero(keep), after=int(after), limit=limit, assets=assets)
 
     @routes.get("/devices/{code}")

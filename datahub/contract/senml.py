@@ -38,7 +38,7 @@ SEQUENCE: Final = "seq"
 _EPOCH_UNIT, _SEQUENCE_UNIT = "ms", "count"  # RFC 8798 section 3; RFC 8428 section 12.1
 _MOST_PROPERTIES: Final = 4096
 _LARGEST: Final = 2.0**53
-_NO_UNIT: Final = "\0"
+_NO_UNIT: Final = object()  # equals no text that may come
 _BASES: Final = 2
 """Base fields in a pack of a node that speaks for itself alone: base name and base time, in the first record."""
 
@@ -235,7 +235,7 @@ class _Properties:
 
     def __init__(self) -> None:
         self.names: dict[str, int] = {}
-        self._units: list[str | None] = []
+        self._units: list[object] = []
 
     def numbers(self, names: list[str], units: list[str]) -> NDArray[np.int32]:
         """Index of each property, -1 where it is no name or comes in another unit than the name says."""

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import insert
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from datahub.contract.city import City
 from datahub.contract.codes import DeviceState
@@ -58,11 +58,11 @@ class Asset:
 class Assets:
     """The register of one city. Every change stands in the history or the audit trail."""
 
-    def __init__(self, store: Store, *, registry: Registry, lifecycle: Lifecycle, city: City) -> None:
+    def __init__(self, store: Store, *, registry: Registry, lifecycle: Lifecycle, owners: Owners, city: City) -> None:
         self._store, self._registry, self._lifecycle, self._city = store, registry, lifecycle, city
         self._grids = UnitGrids(city.divisions)
-        self.owners = Owners(registry)
-        self.owners.survey(city)
+        self.owners = owners
+        owners.survey(city)
         self._surveyed: Ints = np.unique(np.concatenate([[0], *(table.code for table in city.objects.values())]))
         self._districts = np.array([int(one.code[:6]) for one in city.of_level("district")], np.int64)
 
@@ -195,16 +195,14 @@ class Assets:
             self.owners.refresh(session)
             return self.owners.of(devices.tolist())
 
-    def shares(self) -> Mapping[str, int]:
-        """How many devices that were born each department owns; those of nobody under the empty name."""
+    def owned_by(self, owner: str) -> Ints:
+        """Codes of the devices that were born and that a department owns; the empty name stands for nobody."""
         with self._store.lock, self._store.session() as session:
             self.owners.refresh(session)
-            counts = np.bincount(self.owners.rows() + 1, minlength=len(self.owners.names) + 1)
-        names = ("", *self.owners.names)
-        return {name: count for name, count in zip(names, counts.tolist(), strict=True) if count}
+            return self.owners.devices_of(owner)
 
     def owned(self, owner: str) -> Ints:
-        """Codes of all devices and objects of a department, surveyed or entered.
+        """The same, of a department that must be one of the city's.
 
         Raises:
             UsageError: if the city has no such department.
@@ -212,10 +210,13 @@ class Assets:
         if owner not in self._city.departments:
             known = ", ".join(sorted(self._city.departments))
             raise UsageError(f"no department '{owner:.40}'; give one of {known}")
-        surveyed = [table.code for table in self._city.objects.values() if table.owner == owner]
-        with self._store.session() as session:
-            entered = session.exec(select(AssetRow.code).where(AssetRow.owner == owner)).all()
-        return np.unique(np.concatenate([np.array(entered, np.int64), *surveyed]))
+        return self.owned_by(owner)
+
+    def shares(self) -> Mapping[str, int]:
+        """How many devices that were born each department owns; those of nobody under the empty name."""
+        with self._store.lock, self._store.session() as session:
+            self.owners.refresh(session)
+            return self.owners.shares()
 
     def count(self) -> Mapping[tuple[str, str, str], int]:
         """How many things there are by sort, owner and stage."""
@@ -239,9 +240,3 @@ class Assets:
 def _row(code: int, sort: str, owner: str, place: tuple[float, float], *, stage: int, thing: int = 0) -> AssetRow:
     """What the register would hold of a thing that no list entered; it is not kept."""
     return AssetRow(code=code, sort=sort, owner=owner, object=thing, lon=place[0], lat=place[1], name="", stage=stage)
-
-
-def owners_of(session: Session) -> tuple[Ints, list[str]]:
-    """Codes of all that is registered, ascending, and the owner of each."""
-    rows = session.exec(select(AssetRow.code, AssetRow.owner).order_by(col(AssetRow.code))).all()
-    return np.array([code for code, _ in rows], np.int64), [owner for _, owner in rows]

@@ -96,5 +96,5 @@ class Lifecycle:
 def _asset(session: Session, code: int) -> AssetRow:
     found = session.get(AssetRow, code)
     if found is None:
-        raise UsageError(f"there is no {code}: no such device was born, and no list entered it")
+        raise UsageError(f"{code} has no life on record: no such device was born, and no list entered it")
     return found

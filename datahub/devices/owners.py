@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sqlmodel import Session, col, func, select
@@ -76,9 +76,23 @@ class Owners:
         """Number of the owner (``names``) of each device, in registry order; -1 where nobody knows."""
         return self._of_row
 
+    def devices_of(self, name: str) -> Ints:
+        """Codes of the devices that were born and that a department owns; the empty name stands for nobody."""
+        number = -1 if not name else self.names.index(name) if name in self.names else -2
+        codes: Ints = self._registry.device[self._of_row == number]
+        return codes
+
+    def shares(self) -> Mapping[str, int]:
+        """How many devices that were born each department owns; those of nobody under the empty name."""
+        counts = np.bincount(self._of_row + 1, minlength=len(self.names) + 1)
+        return {name: count for name, count in zip(("", *self.names), counts.tolist(), strict=True) if count}
+
     def of(self, codes: Sequence[int]) -> list[str]:
         """Owner department of each device or node (code); empty where nobody knows."""
-        code = np.array(codes, np.int64)
+        return [self.names[one] if one >= 0 else "" for one in self.numbers(np.array(codes, np.int64)).tolist()]
+
+    def numbers(self, code: Ints) -> Ints:
+        """Number of the owner (``names``) of each device or node (code); -1 where nobody knows."""
         registry = self._registry
         row = find(registry.device, code)
         lost = np.flatnonzero(row < 0)
@@ -89,7 +103,7 @@ class Owners:
         unseen = np.flatnonzero(found < 0)
         if len(unseen):
             found[unseen] = self._found(code[unseen], np.zeros(len(unseen), np.int64))
-        return [self.names[one] if one >= 0 else "" for one in found.tolist()]
+        return found
 
 
 def _first(node: Ints, order: Ints, code: Ints) -> Ints:

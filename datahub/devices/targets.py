@@ -13,7 +13,7 @@ from datahub.devices.coding import ORDINALS
 from datahub.devices.registry import Registry
 
 Owned = Callable[[str], Ints]
-"""Codes of all devices and objects of an owner (department), as the register has them."""
+"""Codes of the devices that were born and that a department owns."""
 
 
 class Where(msgspec.Struct, frozen=True):
@@ -51,7 +51,6 @@ def chosen(registry: Registry, where: Where, *, owned: Owned | None) -> Sequence
     if where.owner is not None:
         if owned is None:
             raise UsageError("this hub has no register of owners; choose by kind or district, or name the devices")
-        mine = owned(where.owner)
-        keep &= np.isin(registry.device, mine) | np.isin(registry.object, mine)
+        keep &= np.isin(registry.device, owned(where.owner))
     codes: list[int] = registry.device[keep].tolist()
     return codes

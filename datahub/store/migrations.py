@@ -51,43 +51,44 @@ def _hub_tables() -> tuple[str, ...]:
     )
 
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Version of the hub's tables (``tables.py``)."""
 
 
-def _with_protection(connection: Connection) -> None:
-    """Version 2 knows quarantine, credentials, an audit trail, assets before their birth, and epochs that are over."""
-    names = ("hub_quarantine", "hub_audit", "hub_credential", "hub_asset", "hub_epoch")
-    made = [SQLModel.metadata.tables[name] for name in names]
-    SQLModel.metadata.create_all(connection, tables=made)
+_NEW_IN: Final[Mapping[int, tuple[str, ...]]] = {
+    2: ("hub_quarantine", "hub_audit", "hub_credential", "hub_asset", "hub_epoch"),
+    3: ("hub_arrival",),  # messages that are acknowledged before they are taken in
+    4: (
+        "hub_batch",  # orders to many devices
+        "hub_batch_item",
+        "hub_job",  # firmware and settings rolled out in stages
+        "hub_job_device",
+        "hub_sta_entity",  # what was created through SensorThings
+        "hub_application",  # who may call which data
+        "hub_code",  # by which authorisation code
+        "hub_call",  # and how often they did
+        "hub_gap",  # sequences that are missing, or declared lost
+        "hub_acknowledged",  # alarms that somebody has taken note of
+        "hub_condition",  # health of devices that cannot be counted again
+        "hub_bridge",  # vendors' clouds that speak for devices
+        "hub_bridge_out",
+        "hub_bridge_seen",
+    ),
+}
+"""Version -> the tables that it has and its forerunner has not; none of the former ones changes."""
 
 
-_NEW_IN_3: Final = (
-    "hub_arrival",  # messages that are acknowledged before they are taken in
-    "hub_batch",  # orders to many devices
-    "hub_batch_item",
-    "hub_job",  # firmware and settings rolled out in stages
-    "hub_job_device",
-    "hub_sta_entity",  # what was created through SensorThings
-    "hub_application",  # who may call which data
-    "hub_code",  # by which authorisation code
-    "hub_call",  # and how often they did
-    "hub_gap",  # sequences that are missing, or declared lost
-    "hub_acknowledged",  # alarms that somebody has taken note of
-    "hub_condition",  # health of devices that cannot be counted again
-    "hub_bridge",  # vendors' clouds that speak for devices
-    "hub_bridge_out",
-    "hub_bridge_seen",
-)
-
-
-def _with_arrivals(connection: Connection) -> None:
-    """Version 3 has more tables; none of the former ones changes."""
-    SQLModel.metadata.create_all(connection, tables=[SQLModel.metadata.tables[name] for name in _NEW_IN_3])
+def _with(version: int) -> Step:
+    """The step to a version that only has more tables."""
+    made = [SQLModel.metadata.tables[name] for name in _NEW_IN[version]]
+    return lambda connection: SQLModel.metadata.create_all(connection, tables=made)
 
 
 HUB: Final = Schema(
-    row="hub_schema", tables=_hub_tables(), version=VERSION, steps={1: _with_protection, 2: _with_arrivals}
+    row="hub_schema",
+    tables=_hub_tables(),
+    version=VERSION,
+    steps={version - 1: _with(version) for version in _NEW_IN},
 )
 
 

@@ -108,7 +108,9 @@ def fuzz_http(*, requests: int = 100_000, seed: int = 1) -> Outcome:
             hub.intake()
             hub.tick(T0)
             city = load_city("harbour", scale=0.05)
-            assets = Assets(hub.store, registry=hub.registry, lifecycle=hub.lifecycle, city=city)
+            assets = Assets(
+                hub.store, registry=hub.registry, lifecycle=hub.lifecycle, owners=hub.care.owners, city=city
+            )
             api = app(hub, assets=assets, token=TOKEN)
             rubbish = Rubbish(Seeds(seed).rng("fuzz http"), routes(api.openapi()), (VALVE, int(crowd.nodes.code[0])))
             return asyncio.run(_asked(api, rubbish, requests=requests, after=bus.downward.clear))

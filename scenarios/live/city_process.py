@@ -138,7 +138,7 @@ def _site(keeper: Keeper[Platform], orders: _Orders, north: _North, settings: Se
 
     def api(platform: Platform) -> FastAPI:
         hub = platform.hub
-        assets = Assets(hub.store, registry=hub.registry, lifecycle=hub.lifecycle, city=city)
+        assets = Assets(hub.store, registry=hub.registry, lifecycle=hub.lifecycle, owners=hub.care.owners, city=city)
         return app(
             hub,
             assets=assets,
@@ -238,6 +238,9 @@ def _live(keeper: Keeper[Platform], orders: _Orders, north: _North, stop: Stop) 
         else:
             stop.wait(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+    if keeper.up:
+        with keeper.care():
+            keeper.hub.settle()
 
 
 class _Course:

@@ -136,7 +136,7 @@ def learn(scenario: Scenario, city: City, store: Path) -> tuple[int, int]:
 
 def conclude(scenario: Scenario, city: City, store: Path, ledger: Ledger, *, wall_s: float) -> Outcome:
     """Read the story back from the platform's own books, and write outcome and report."""
-    hub = Hub(city.name, city.adcode, store, LocalBus().city_end)
+    hub = Hub(city.name, city.adcode, store, LocalBus().city_end, strict=True)
     said = [message for message in Records(hub.store).said(last=1_000_000) if message.t >= scenario.start]
     incidents, begins = told(said), scenario.start
     ends = hub.now or begins

@@ -76,7 +76,9 @@ def town(city: City) -> Iterator[Town]:
 
 @pytest.fixture
 def client(town: Town, city: City) -> Iterator[TestClient]:
-    assets = Assets(town.hub.store, registry=town.hub.registry, lifecycle=town.hub.lifecycle, city=city)
+    assets = Assets(
+        town.hub.store, registry=town.hub.registry, lifecycle=town.hub.lifecycle, owners=town.hub.care.owners, city=city
+    )
     with TestClient(app(town.hub, assets=assets, token="a word"), client=("127.0.0.1", 4711)) as client:
         yield client
 

@@ -57,7 +57,13 @@ def house() -> Iterator[House]:
     town.field.receive()
     place = load_city("harbour", scale=0.2)
     town.hub.registry.object[np.isin(town.hub.registry.device, HERE[:2])] = place.objects["pole"].code[:2]
-    assets = Assets(town.hub.store, registry=town.hub.registry, lifecycle=town.hub.lifecycle, city=place)
+    assets = Assets(
+        town.hub.store,
+        registry=town.hub.registry,
+        lifecycle=town.hub.lifecycle,
+        owners=town.hub.care.owners,
+        city=place,
+    )
     api = app(town.hub, assets=assets, token=TOKEN)
     yield House(
         town, httpx.Client(transport=Asgi(api), base_url="http://hub", headers={"Authorization": f"Bearer {TOKEN}"})

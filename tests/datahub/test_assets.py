@@ -17,6 +17,7 @@ from datahub.api.app import app
 from datahub.contract.city import City
 from datahub.contract.codes import DeviceState
 from datahub.contract.errors import IllegalMove, UsageError
+from datahub.contract.messages import Death
 from datahub.devices import bulk, coding
 from datahub.devices.assets import Assets
 from datahub.devices.lifecycle import MOVES
@@ -40,7 +41,9 @@ def town(tmp_path: Path) -> Iterator[Town]:
 
 @pytest.fixture
 def assets(town: Town, city: City) -> Assets:
-    return Assets(town.hub.store, registry=town.hub.registry, lifecycle=town.hub.lifecycle, city=city)
+    return Assets(
+        town.hub.store, registry=town.hub.registry, lifecycle=town.hub.lifecycle, owners=town.hub.care.owners, city=city
+    )
 
 
 def place(city: City) -> tuple[float, float]:
@@ -172,7 +175,9 @@ def test_no_walk_of_an_object_leaves_the_table_of_moves(
     tmp_path_factory: pytest.TempPathFactory, city: City, walk: list[DeviceState]
 ) -> None:
     town = Town(run="")
-    assets = Assets(town.hub.store, registry=town.hub.registry, lifecycle=town.hub.lifecycle, city=city)
+    assets = Assets(
+        town.hub.store, registry=town.hub.registry, lifecycle=town.hub.lifecycle, owners=town.hub.care.owners, city=city
+    )
     lon, lat = place(city)
     one, at = code("0118", 900_001), DeviceState.CODED
     assets.take(lines(f"object,{one},,lighting,,{lon},{lat},"), t=T0, by="survey")
@@ -209,6 +214,50 @@ def test_lists_and_lives_go_through_the_api(town: Town, city: City, assets: Asse
         assert client.get("/assets").json() == [
             {"sort": "object", "owner": "lighting", "stage": "provisioned", "count": 1}
         ]
+
+
+def test_devices_are_found_by_owner_and_state_and_what_was_surveyed_shows_its_guests(
+    town: Town, city: City, assets: Assets
+) -> None:
+    (lon, lat), poles = place(city), city.objects["pole"].code.tolist()
+    own = code("0118", 900_001)
+    assets.take(lines(f"object,{own},,traffic_police,,{lon},{lat},"), t=T0, by="survey")
+    batch = births(POST, devices=[201, 202, 203, 204, 205])
+    whose_nobody_says = int(city.objects["hospital"].code[0])
+    batch.object[:] = [poles[0], poles[1], own, 0, whose_nobody_says]
+    town.send(batch)
+    town.hub.tick(T0)
+    town.send(Death(node=202, epoch=T0))
+    town.hub.tick(T0 + 1_000)
+    with TestClient(app(town.hub, assets=assets, token="a word"), client=("127.0.0.1", 4711)) as client:
+
+        def found(query: str) -> list[tuple[str, str]]:
+            page = client.get(f"/devices?{query}").json()
+            assert page["total"] >= len(page["devices"])
+            return [(one["device"], one["owner"]) for one in page["devices"]]
+
+        lights, rest = [("201", "lighting"), ("202", "lighting")], [("203", "traffic_police"), ("204", ""), ("205", "")]
+        assert found("") == lights + rest
+        assert found("owner=lighting") == lights
+        assert found("owner=lighting&state=dead") == [("202", "lighting")]
+        assert found("state=active&after=201") == rest
+        assert found("owner=") == [("204", ""), ("205", "")]
+        assert found("owner=nobody-knows") == []
+        assert client.get("/devices?owner=lighting&limit=1").json()["next"] == "201"
+        assert client.get("/devices?state=gone").status_code == 422
+        assert client.get("/owners").json() == [
+            {"owner": "", "count": 2},
+            {"owner": "lighting", "count": 2},
+            {"owner": "traffic_police", "count": 1},
+        ]
+        surveyed = client.get(f"/assets/{poles[0]}").json()
+        assert (surveyed["sort"], surveyed["kind"], surveyed["owner"]) == ("object", "pole", "lighting")
+        assert (surveyed["guests"], surveyed["history"]) == (["201"], [])
+        device = client.get("/assets/201").json()
+        assert (device["sort"], device["kind"], device["object"]) == ("device", "smart_pole", str(poles[0]))
+        move = {"to": "maintenance", "by": "lighting"}
+        refused = client.post(f"/assets/{poles[0]}/stage", json=move, headers={"Authorization": "Bearer a word"})
+        assert (refused.status_code, refused.headers["content-type"]) == (400, "application/problem+json")
 
 
 def test_quarantine_limits_and_the_audit_trail_are_shown(town: Town) -> None:

@@ -254,7 +254,8 @@ def test_accounts_of_a_former_version_are_the_rest(tmp_path: Path) -> None:
     town.hub.flush()
     town.hub.observations.compact(town.hub.observations.packs())
     connection = town.hub.observations._connection  # what version 1 did not write
-    connection.execute("DROP TABLE account")
+    for table in ("account", "hourly", "daily", "mark"):
+        connection.execute(f"DROP TABLE {table}")
     connection.execute("UPDATE hub_schema SET version = 1")
     town.vanish()
     town = Town(tmp_path, run="")

@@ -167,7 +167,7 @@ def test_maintenance_is_written_down_and_retirement_is_final() -> None:
     life.move(101, DeviceState.RETIRED, t=T0 + 1, by="seat 1")
     with pytest.raises(IllegalMove, match="final"):
         life.move(101, DeviceState.ACTIVE, t=T0 + 2, by="seat 1")
-    with pytest.raises(UsageError, match="there is no 7"):
+    with pytest.raises(UsageError, match="7 has no life on record"):
         life.stage(7)
     assert town.hub.queries.counts()["water_meter"]["retired"] == 1
     town.hub.close()

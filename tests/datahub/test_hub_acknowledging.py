@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hub_town import GATEWAY, METER, POST, T0, births, pack
 
-from datahub.contract.codes import AckStatus
+from datahub.contract.codes import AckStatus, Reason
 from datahub.contract.messages import Ack, Down, North, Up, Watermarks
 from datahub.contract.topics import Topics
 from datahub.contract.wire import encode
@@ -157,4 +157,14 @@ def test_long_messages_and_those_of_which_nobody_waits_to_hear_are_taken_in_at_o
         ),
     )
     assert wire.told.pop() == (1, 1, 0, MANY)
+    hub.close()
+
+
+def test_an_orderly_end_takes_in_what_is_kept_by_the_rules_of_the_hub_that_kept_it(tmp_path: Path) -> None:
+    wire = Onlooker(tmp_path / FILE, Topics("harbour"))
+    hub = Hub("harbour", "440499", tmp_path, wire, start=T0, many=2, strict=True)
+    send(hub, wire, births(METER, devices=[101, 102]))
+    assert (wire.kept(), len(hub.registry)) == (1, 0)
+    hub.settle()
+    assert (wire.kept(), len(hub.registry), hub.queries.ledger().by_reason) == (0, 0, {Reason.BAD_CODE: 2})
     hub.close()

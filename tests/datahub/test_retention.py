@@ -244,7 +244,7 @@ def test_a_store_of_the_first_version_is_brought_up_with_its_readings(tmp_path: 
     town.hub.tick(DAY0 + 12 * DAY_MS)
     town.hub.close()
     with duckdb.connect(tmp_path / FILE) as database:
-        for table in ("hourly", "daily", "mark"):
+        for table in ("account", "hourly", "daily", "mark"):
             database.execute(f"DROP TABLE {table}")
         database.execute("UPDATE hub_schema SET version = 1")
     again = Town(tmp_path)

@@ -109,6 +109,7 @@ def pack(*rows: dict[str, object], head: dict[str, object] = SEND, seq: dict[str
         pytest.param(pack({"n": "volume_m3", "u": "m3", "v": 1, "vb": True}), Reason.MALFORMED, id="two values"),
         pytest.param(pack({"n": "volume_m3", "u": "m3", "v": "1"}), Reason.MALFORMED, id="number as text"),
         pytest.param(pack({"n": "volume_m3", "u": "l", "v": 1}), Reason.MALFORMED, id="another unit"),
+        pytest.param(pack({"n": "a:b", "u": "\0", "v": 1}), Reason.MALFORMED, id="a name that is none"),
         pytest.param(pack({"bn": "tap:", "n": "volume_m3", "u": "m3", "v": 1}), Reason.MALFORMED, id="no device code"),
         pytest.param(pack({"bn": "\u0663:", "n": "a_v", "u": "V", "v": 1}), Reason.MALFORMED, id="other digits"),
         pytest.param(pack({"bn": "9" * 19 + ":", "n": "a_v", "u": "V", "v": 1}), Reason.MALFORMED, id="long code"),

@@ -102,7 +102,13 @@ def judged(
 def test_no_answer_is_a_fault_of_ours_or_other_than_declared(
     hub: Hub, tmp_path: Path, token: str, known: dict[str, str]
 ) -> None:
-    assets = Assets(hub.store, registry=hub.registry, lifecycle=hub.lifecycle, city=load_city("harbour", scale=0.05))
+    assets = Assets(
+        hub.store,
+        registry=hub.registry,
+        lifecycle=hub.lifecycle,
+        owners=hub.care.owners,
+        city=load_city("harbour", scale=0.05),
+    )
     assert judged(app(hub, assets=assets, token=TOKEN), tmp_path, cases=CASES, token=token, known=known) == ""
 
 

@@ -7,7 +7,7 @@ export default {
   <p v-if="trouble" class="cb-empty cb-panel">{{ missing ? w('hub.unknown', { code }) : trouble }}</p>
   <template v-else-if="asset">
     <section class="cb-panel cb-hub-facts">
-      <h2>{{ w('hub.object') }} {{ code }}<span>{{ asset.name || w('hub.class_' + asset.kind) }}</span></h2>
+      <h2>{{ w('hub.' + asset.sort) }} {{ code }}<span>{{ asset.name || (asset.kind && w('hub.class_' + asset.kind)) }}</span></h2>
       <div class="scroll"><dl>
         <div><dt>{{ w('hub.owner') }}</dt><dd>{{ owner(asset.owner) }}</dd></div>
         <div><dt>{{ w('hub.stage') }}</dt><dd>{{ w('hub.stage_' + asset.stage) }}</dd></div>
@@ -19,14 +19,21 @@ export default {
       <table><tbody><tr v-for="(one, i) in asset.history" :key="i"><td>{{ moment(one.time) }}</td><td>{{ w('hub.stage_' + one.stage) }}</td><td>{{ one.by }}</td></tr></tbody></table>
       <p v-if="!asset.history.length" class="cb-empty">{{ w('hub.surveyed') }}</p></div>
     </section>
-    <section class="cb-panel cb-hub-list"><h2>{{ w('hub.guests') }}<span>{{ w('hub.found', { n: asset.guests.length }) }}</span></h2>
+    <section class="cb-panel cb-hub-list"><h2>{{ w('hub.guests') }}<span>{{ w('hub.found', { n: asset.guests.length.toLocaleString('en-US') }) }}</span></h2>
       <div class="scroll"><table><thead><tr><th>{{ w('hub.device') }}</th><th>{{ w('hub.kind') }}</th><th>{{ w('hub.owner') }}</th><th>{{ w('hub.state') }}</th><th class="n">{{ w('hub.heard') }}</th></tr></thead>
-        <tbody><tr v-for="one in guests" :key="one.device">
+        <tbody><tr v-for="code in planned" :key="code"><td>{{ code }}</td><td colspan="4">{{ w('hub.not_born') }}</td></tr>
+          <tr v-for="one in guests" :key="one.device">
           <td><a :href="'#/device/' + one.device">{{ one.device }}</a></td><td>{{ names[one.kind] ?? one.kind }}</td><td>{{ owner(one.owner) }}</td>
           <td :class="{ odd: one.state !== 'active' }">{{ w('hub.' + one.state) }}</td><td class="n">{{ moment(one.heard) }}</td></tr></tbody></table>
-      <p v-if="!guests.length" class="cb-empty">{{ w('hub.no_guests') }}</p></div></section>
+      <p v-if="!asset.guests.length" class="cb-empty">{{ w('hub.no_guests') }}</p></div></section>
   </template>`,
   data: () => ({ asset: null, guests: [], names: {} }),
+  computed: {
+    planned() {
+      const born = new Set(this.guests.map((one) => one.device));
+      return this.asset.guests.filter((code) => !born.has(code));
+    },
+  },
   methods: {
     async load() {
       const [asset, kinds, page] = await Promise.all([
