@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from datahub.api.problems import Problem
 from datahub.api.seat import Seat
-from datahub.api.words import Moment, milliseconds
+from datahub.api.words import Moment, Whole, milliseconds
 from datahub.area_queries import AreaQueries
 from datahub.contract.clock import to_utc
 from datahub.contract.errors import UsageError
@@ -58,7 +58,7 @@ class Granting(_Body):
     kinds: Names | None = None
     areas: Names | None = None
     ends: Moment | None = None
-    calls_per_hour: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    calls_per_hour: Annotated[Whole, Field(ge=1, le=1_000_000)] | None = None
 
 
 class By(_Body):

@@ -14,7 +14,7 @@ from datahub.api.aim import Aim, aimed
 from datahub.api.commands import LONGEST_S
 from datahub.api.problems import Problem
 from datahub.api.seat import Seat
-from datahub.api.words import CodeText, Name, Numbers, city_now
+from datahub.api.words import CodeText, Name, Number, Numbers, Whole, city_now
 from datahub.commands import Policy
 from datahub.contract.clock import SECOND_MS, to_utc
 from datahub.contract.errors import UsageError
@@ -34,9 +34,9 @@ class BatchOrder(Aim):
 
     name: Name
     arguments: Annotated[Numbers, Field(default_factory=dict)]
-    valid_s: Annotated[float, Field(gt=0, le=LONGEST_S)]
-    retry_count: Annotated[int | None, Field(ge=0, le=100)] = None
-    retry_gap_s: Annotated[float | None, Field(gt=0, le=LONGEST_S)] = None
+    valid_s: Annotated[Number, Field(gt=0, le=LONGEST_S)]
+    retry_count: Annotated[Whole | None, Field(ge=0, le=100)] = None
+    retry_gap_s: Annotated[Number | None, Field(gt=0, le=LONGEST_S)] = None
 
 
 class BatchView(BaseModel):

@@ -14,7 +14,7 @@ from datahub.api.aim import Aim, aimed
 from datahub.api.commands import LONGEST_S
 from datahub.api.problems import Problem
 from datahub.api.seat import Seat
-from datahub.api.words import CodeText, Name, Numbers, city_now
+from datahub.api.words import CodeText, Name, Number, Numbers, Whole, city_now
 from datahub.contract.clock import to_utc
 from datahub.contract.errors import UsageError
 from datahub.contract.firmware import VERSION
@@ -35,15 +35,15 @@ class JobDraft(Aim):
     ``valid_s``, ``install_s``: time to begin, and then to report that it got there [s].
     """
 
-    version: Annotated[int | None, Field(ge=1, le=LATEST_VERSION)] = None
+    version: Annotated[Whole | None, Field(ge=1, le=LATEST_VERSION)] = None
     settings: Numbers | None = None
     stages: Annotated[list[FiniteFloat], Field(min_length=1, max_length=100)] | None = None
-    wait_s: Annotated[float | None, Field(ge=0, le=LONGEST_WAIT_S)] = None
-    failure_ratio: Annotated[float | None, Field(ge=0, le=1)] = None
-    valid_s: Annotated[float | None, Field(gt=0, le=LONGEST_S)] = None
-    install_s: Annotated[float | None, Field(gt=0, le=LONGEST_S)] = None
-    retry_count: Annotated[int | None, Field(ge=0, le=100)] = None
-    retry_gap_s: Annotated[float | None, Field(gt=0, le=LONGEST_S)] = None
+    wait_s: Annotated[Number | None, Field(ge=0, le=LONGEST_WAIT_S)] = None
+    failure_ratio: Annotated[Number | None, Field(ge=0, le=1)] = None
+    valid_s: Annotated[Number | None, Field(gt=0, le=LONGEST_S)] = None
+    install_s: Annotated[Number | None, Field(gt=0, le=LONGEST_S)] = None
+    retry_count: Annotated[Whole | None, Field(ge=0, le=100)] = None
+    retry_gap_s: Annotated[Number | None, Field(gt=0, le=LONGEST_S)] = None
 
 
 class Move(BaseModel):

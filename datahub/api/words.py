@@ -6,11 +6,12 @@ an offset is city-local.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from fastapi import Path
-from pydantic import AfterValidator, Field, FiniteFloat, Strict, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, Strict, StringConstraints
 
 from datahub.api.problems import Problem
 from datahub.contract.clock import from_datetime
@@ -22,6 +23,9 @@ Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=64, 
 Number: TypeAlias = Annotated[FiniteFloat, Strict()]
 """A number as JSON writes it: no text that looks like one, no truth value."""
 
+Whole: TypeAlias = Annotated[int, Strict()]
+"""A whole number as JSON writes it."""
+
 Numbers: TypeAlias = Annotated[
     dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")], Number],
     Field(max_length=MOST_SETTINGS),
@@ -31,13 +35,23 @@ Numbers: TypeAlias = Annotated[
 CodePath: TypeAlias = Annotated[str, Path(pattern=r"^[0-9]{1,18}$", description="unified code")]
 
 
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
 def _within_reach(moment: datetime) -> datetime:
     if not 1970 <= moment.year < 2200:
         raise ValueError("a year from 1970 to 2199")
     return moment
 
 
-Moment: TypeAlias = Annotated[datetime, AfterValidator(_within_reach)]
+def _written_out(moment: object) -> object:
+    if not (isinstance(moment, str) and _DATE.match(moment)):
+        raise ValueError("a time as RFC 3339 writes it, like 2026-07-01T08:00:00Z")
+    return moment
+
+
+Moment: TypeAlias = Annotated[datetime, BeforeValidator(_written_out), AfterValidator(_within_reach)]
+"""A time written out; a bare number is none, for nobody could say from when it counts."""
 
 
 def milliseconds(moment: datetime) -> int:

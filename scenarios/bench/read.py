@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -225,7 +226,8 @@ def _get(api: Any, path: str, **given: str) -> bytes:
     async def send(part: dict[str, Any]) -> None:
         parts.append(part)
 
-    asyncio.run(api(scope, receive, send))
+    with ThreadPoolExecutor(1) as own:  # this thread may have a loop of its own running
+        own.submit(asyncio.run, api(scope, receive, send)).result()
     if parts[0]["status"] != 200:
         raise OutsideError(f"{path} answered {parts[0]['status']}: {parts[1]['body']!r}")
     return b"".join(part.get("body", b"") for part in parts[1:])

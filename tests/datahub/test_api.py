@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import httpx
 import numpy as np
@@ -259,7 +260,7 @@ def problem(answer: httpx.Response, status: int) -> str:
     body = answer.json()
     assert (answer.status_code, body["status"], body["type"]) == (status, status, "about:blank")
     assert body["title"]
-    assert body["instance"] == answer.request.url.path
+    assert unquote(body["instance"]) == answer.request.url.path
     return str(body["detail"])
 
 

@@ -109,7 +109,8 @@ def test_no_answer_is_a_fault_of_ours_or_other_than_declared(
         owners=hub.care.owners,
         city=load_city("harbour", scale=0.05),
     )
-    assert judged(app(hub, assets=assets, token=TOKEN), tmp_path, cases=CASES, token=token, known=known) == ""
+    found = judged(app(hub, assets=assets, token=TOKEN), tmp_path, cases=CASES, token=token, known=known)
+    assert not found, found
 
 
 def test_a_broken_api_is_found_out(tmp_path: Path) -> None:
