@@ -116,8 +116,8 @@ class Keeper(Generic[T]):
             return False
         self.kept, self.up = fresh, True
         self.troubles.reopened += 1
-        self.troubles.over(*_OF_STORE)
         self.changed(fresh)
+        self.troubles.over(*_OF_STORE)  # nobody is told that all is well before all doors are open again
         return True
 
     def _still(self, error: OutsideError) -> None:

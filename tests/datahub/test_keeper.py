@@ -168,6 +168,20 @@ def test_the_front_answers_for_a_hub_that_is_closed_and_for_the_next_one(tmp_pat
     keeper.hub.close()
 
 
+def test_no_trouble_is_called_over_before_the_doors_are_open(tmp_path: Path) -> None:
+    keeper, seen = kept(Line(), tmp_path), []
+    keeper.changed = lambda hub: seen.append((hub is not None, [one.cause for one in keeper.troubles.standing]))
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with keeper.care():
+            keeper.hub.tick(T0 + 2 * MINUTE)
+        other.execute("ROLLBACK")
+    assert keeper.mend()
+    assert seen == [(False, [Cause.DATABASE_LOCKED]), (True, [Cause.DATABASE_LOCKED])]
+    assert keeper.troubles.standing == ()
+    keeper.hub.close()
+
+
 def test_a_wire_holds_what_is_sure_and_lets_go_of_too_much_at_qos_0() -> None:
     line = Line()
     held = HeldBus(line)
