@@ -1,7 +1,7 @@
 // The portal's root: one page of the hub at a time, chosen by the address behind "#".
 import { hubPages, speaker, asker } from "citybrain-console";
 
-const PAGES = ["devices", "alarms", "ledger", "quarantine"];
+const PAGES = ["devices", "health", "jobs", "alarms", "ledger", "quarantine"];
 
 export default {
   components: hubPages,

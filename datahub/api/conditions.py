@@ -11,7 +11,7 @@ import numpy as np
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from datahub.api.words import kind_of
+from datahub.api.words import CodeText, kind_of
 from datahub.conditions import Conditions, Group
 from datahub.contract.observations import Floats
 from datahub.devices.condition import WORDS, Word
@@ -78,6 +78,7 @@ def router(queries: Queries) -> APIRouter:
         kind: str | None = None,
         owner: Annotated[str | None, Query(max_length=64)] = None,
         state: Word | None = None,
+        device: CodeText | None = None,
         sort: Sort = Sort.SCORE,
         offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
         limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
@@ -89,6 +90,8 @@ def router(queries: Queries) -> APIRouter:
             keep &= found.kind == found.kinds.index(kind)
         if owner is not None:
             keep &= found.owner == (found.owners.index(owner) if owner in found.owners else -2 if owner else -1)
+        if device is not None:
+            keep &= found.device == int(device)
         if state is not None:
             keep &= found.word == WORDS.index(state)
         rows = np.flatnonzero(keep)

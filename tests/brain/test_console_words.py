@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from brain.console.words import words
 from brain.seats import ROLES, SeatOrder
 from brain.state import IncidentStage, StepStage
-from datahub.contract.codes import CaseStep, TaskStage
+from datahub.contract.codes import AckStatus, CaseStep, TaskStage
+from datahub.devices.alarm_life import AlarmState
+from datahub.devices.alarms import OVER_HOURS, SILENT
+from datahub.devices.batches import REFUSED
+from datahub.devices.condition import Word
+from datahub.devices.flapping import FLAPPING
+from datahub.devices.guard import FLOOD, RUBBISH
+from datahub.devices.joblife import JobState, Step
+from datahub.devices.jobs import Sort
+from datahub.ingest import thresholds
 
-WEB = files("brain.console").joinpath("web")
-SCRIPTS = [WEB.joinpath(each.name).read_text(encoding="utf-8") for each in WEB.iterdir() if each.name.endswith(".js")]
+WEB = Path(str(files("brain.console").joinpath("web")))
+SCRIPTS = [each.read_text(encoding="utf-8") for each in (*WEB.rglob("*.js"), *WEB.parent.glob("*.js"))]
 ASKED = sorted({key for text in SCRIPTS for key in re.findall(r"\bw\(\s*['\"]([a-z_]+\.[a-z_0-9]+)['\"]\s*[,)]", text)})
 STYLE = WEB.joinpath("console.css").read_text(encoding="utf-8")
 
@@ -41,6 +51,15 @@ def test_every_state_that_the_brain_knows_has_a_word() -> None:
     wanted += [f"stage.{stage}" for stage in IncidentStage] + [f"step.{stage}" for stage in StepStage]
     wanted += [f"order.{order}" for order in SeatOrder] + [f"order.{order}_words" for order in SeatOrder]
     wanted += [f"seat.{role}" for role in ROLES]
+    assert [key for key in wanted if not words("zh").knows(key)] == []
+
+
+def test_every_state_and_alarm_that_the_hub_knows_has_a_word() -> None:
+    wanted = [f"hub.job_{word}" for word in (*Sort, *JobState, *Step)] + [f"hub.alarm_{state}" for state in AlarmState]
+    wanted += [f"hub.order_{status}" for status in (*AckStatus, REFUSED)]
+    wanted += [f"hub.fault_{kind}" for kind in (*OVER_HOURS, SILENT, FLAPPING, FLOOD, RUBBISH)]
+    wanted += [f"hub.fault_{one.name}" for one in thresholds.load()]
+    wanted += [f"hub.{word}" for word in Word if word is not Word.ONLINE]
     assert [key for key in wanted if not words("zh").knows(key)] == []
 
 

@@ -13,6 +13,8 @@ import Told from "./told.js";
 import { Level, Spark } from "./marks.js";
 import HubDevices from "./hub/devices.js";
 import HubDevice from "./hub/device.js";
+import HubHealth from "./hub/health.js";
+import HubJobs from "./hub/jobs.js";
 import HubObject from "./hub/object.js";
 import { Alarms, Ledger, Quarantine } from "./hub/books.js";
 
@@ -36,6 +38,8 @@ export const hubPages = {
   "cb-hub-devices": HubDevices,
   "cb-hub-device": HubDevice,
   "cb-hub-object": HubObject,
+  "cb-hub-health": HubHealth,
+  "cb-hub-jobs": HubJobs,
   "cb-hub-alarms": Alarms,
   "cb-hub-ledger": Ledger,
   "cb-hub-quarantine": Quarantine,

@@ -1,7 +1,8 @@
 // The hub's books: the ledger, what was refused, open alarms, and who is in quarantine.
 import { asking } from "./ask.js";
+import { named } from "./health.js";
 
-const FATES = ["received", "stored", "rejected", "duplicate", "unattributed", "ahead"];
+const FATES = ["received", "stored", "rejected", "duplicate", "unattributed", "lost", "ahead"];
 const many = (n) => Number(n).toLocaleString("en-US");
 
 export const Ledger = {
@@ -9,24 +10,32 @@ export const Ledger = {
   template: `
   <section class="cb-panel cb-hub-facts"><h2>{{ w('hub.ledger') }}<span v-if="ledger" :class="{ odd: !ledger.closes }">{{ w(ledger.closes ? 'hub.closes' : 'hub.open_ledger') }}</span></h2>
     <div class="scroll" v-if="ledger"><dl><div v-for="one in fates" :key="one"><dt>{{ w('hub.' + one) }}</dt><dd class="n">{{ many(ledger[one]) }}</dd></div></dl>
+      <h3>{{ w('hub.by_owner') }}</h3>
+      <table><tbody><tr v-for="one in parts" :key="one.name"><td>{{ owner(one.name) }}</td><td class="n">{{ many(one.stored) }}</td></tr></tbody></table>
       <h3>{{ w('hub.by_kind') }}</h3>
       <table><tbody><tr v-for="(n, kind) in ledger.by_kind" :key="kind"><td>{{ names[kind] ?? kind }}</td><td class="n">{{ many(n) }}</td></tr></tbody></table>
       <h3>{{ w('hub.by_reason') }}</h3>
       <table><tbody><tr v-for="(n, reason) in ledger.by_reason" :key="reason"><td>{{ reason }}</td><td class="n">{{ many(n) }}</td></tr></tbody></table>
-      <p v-if="!Object.keys(ledger.by_reason).length" class="cb-empty">{{ w('hub.nothing_refused') }}</p></div>
+      <p v-if="!Object.keys(ledger.by_reason).length" class="cb-empty">{{ w('hub.nothing_refused') }}</p>
+      <h3>{{ w('hub.gaps') }}</h3>
+      <table><tbody><tr v-for="(one, i) in gaps" :key="i"><td>{{ one.node }}</td><td class="n">{{ many(one.first) }}–{{ many(one.last) }}</td><td class="n">{{ moment(one.since) }}</td></tr></tbody></table>
+      <p v-if="!gaps.length" class="cb-empty">{{ w('hub.no_gaps') }}</p></div>
   </section>
   <section class="cb-panel cb-hub-list"><h2>{{ w('hub.refused') }}</h2><div class="scroll">
     <table><thead><tr><th>{{ w('hub.time') }}</th><th>{{ w('hub.reason') }}</th><th>{{ w('hub.node') }}</th><th>{{ w('hub.device') }}</th><th>{{ w('hub.detail') }}</th></tr></thead>
       <tbody><tr v-for="(one, i) in rejected" :key="i"><td>{{ moment(one.time) }}</td><td>{{ one.reason }}</td><td>{{ one.node }}</td>
         <td>{{ one.device === '0' ? '' : one.device }}</td><td>{{ one.detail || one.property + ' ' + one.value }}</td></tr></tbody></table>
     <p v-if="asked && !rejected.length" class="cb-empty">{{ w('hub.nothing_refused') }}</p></div></section>`,
-  data: () => ({ ledger: null, rejected: [], names: {} }),
+  data: () => ({ ledger: null, parts: [], gaps: [], rejected: [], names: {} }),
   computed: { fates: () => FATES },
   methods: {
     many,
     async load() {
-      const [ledger, rejected, kinds] = await Promise.all([this.ask("/ledger"), this.ask("/rejected"), this.ask("/kinds")]);
-      return { ledger, rejected, names: Object.fromEntries(kinds.map((kind) => [kind.name, this.lang === "zh" ? kind.zh : kind.en])) };
+      const [ledger, division, gaps, rejected, kinds] = await Promise.all([
+        this.ask("/ledger"), this.ask("/ledger?by=department"), this.ask("/gaps?limit=20"), this.ask("/rejected"), this.ask("/kinds"),
+      ]);
+      const parts = division.rest.stored ? [...division.parts, division.rest] : division.parts;
+      return { ledger, parts, gaps, rejected, names: Object.fromEntries(kinds.map((kind) => [kind.name, this.lang === "zh" ? kind.zh : kind.en])) };
     },
   },
 };
@@ -35,12 +44,14 @@ export const Alarms = {
   mixins: [asking],
   template: `
   <section class="cb-panel cb-hub-list"><h2>{{ w('hub.alarms') }}<span>{{ w('hub.found', { n: alarms.length }) }}</span></h2><div class="scroll">
-    <table><thead><tr><th>{{ w('hub.time') }}</th><th>{{ w('hub.alarm') }}</th><th>{{ w('hub.about') }}</th><th>{{ w('hub.device') }}</th><th>{{ w('hub.property') }}</th><th class="n">{{ w('hub.value') }}</th><th class="n">{{ w('hub.limit') }}</th></tr></thead>
-      <tbody><tr v-for="one in alarms" :key="one.id"><td>{{ moment(one.time) }}</td><td>{{ one.kind }}</td><td>{{ w(one.fault ? 'hub.fault' : 'hub.phenomenon') }}</td>
-        <td><a :href="'#/device/' + one.device">{{ one.device }}</a></td><td>{{ one.property }}</td><td class="n">{{ one.property ? one.value : '' }}</td><td class="n">{{ one.property ? one.limit : '' }}</td></tr></tbody></table>
+    <table><thead><tr><th>{{ w('hub.time') }}</th><th>{{ w('hub.alarm') }}</th><th>{{ w('hub.about') }}</th><th>{{ w('hub.device') }}</th><th>{{ w('hub.property') }}</th><th class="n">{{ w('hub.value') }}</th><th class="n">{{ w('hub.limit') }}</th><th>{{ w('hub.owner') }}</th><th>{{ w('hub.state') }}</th></tr></thead>
+      <tbody><tr v-for="one in alarms" :key="one.id"><td>{{ moment(one.time) }}</td><td>{{ named(w, one.kind) }}</td><td>{{ w(one.fault ? 'hub.fault' : 'hub.phenomenon') }}</td>
+        <td><a :href="'#/device/' + one.device">{{ one.device }}</a></td><td>{{ one.property }}</td><td class="n">{{ one.property ? one.value : '' }}</td><td class="n">{{ one.property ? one.limit : '' }}</td>
+        <td>{{ owner(one.owner) }}</td><td>{{ w('hub.alarm_' + one.state) }} {{ one.acknowledged_by }}</td></tr></tbody></table>
     <p v-if="asked && !alarms.length" class="cb-empty">{{ w('hub.no_alarms') }}</p></div></section>`,
   data: () => ({ alarms: [] }),
   methods: {
+    named,
     async load() {
       return { alarms: await this.ask("/alarms") };
     },

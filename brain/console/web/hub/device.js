@@ -1,10 +1,11 @@
 // One device: where it is, what it last said, its settings, a day of one property, its orders, alarms and life.
 import { asking } from "./ask.js";
 import Series from "./series.js";
+import { Shares, named } from "./health.js";
 
 export default {
   mixins: [asking],
-  components: { "cb-series": Series },
+  components: { "cb-series": Series, "cb-shares": Shares },
   template: `
   <p v-if="trouble" class="cb-empty cb-panel">{{ missing ? w('hub.unknown', { code }) : trouble }}</p>
   <template v-else-if="device">
@@ -20,6 +21,8 @@ export default {
         <div v-if="asset"><dt>{{ w('hub.grid') }}</dt><dd>{{ asset.grid }}</dd></div>
         <div><dt>{{ w('hub.place') }}</dt><dd>{{ device.lon.toFixed(5) }}, {{ device.lat.toFixed(5) }}</dd></div>
       </dl>
+      <h3>{{ w('hub.health') }}</h3>
+      <cb-shares :one="health" :w="w" />
       <h3>{{ w('hub.latest') }}</h3>
       <table><tbody><tr v-for="(one, property) in latest" :key="property" :class="{ chosen: property === shown }">
         <td><a href="" @click.prevent="chosen = property">{{ property }}</a></td>
@@ -41,13 +44,13 @@ export default {
         <p v-if="!orders.length" class="cb-empty">{{ w('hub.no_orders') }}</p></div></section>
       <section class="cb-panel cb-hub-life"><h2>{{ w('hub.life') }}</h2><div class="scroll">
         <table><tbody>
-          <tr v-for="one in alarms" :key="one.id"><td>{{ moment(one.time) }}</td><td class="odd">{{ one.kind }}</td><td>{{ one.property }} {{ one.value }}</td></tr>
+          <tr v-for="one in alarms" :key="one.id"><td>{{ moment(one.time) }}</td><td :class="{ odd: one.state !== 'cleared' }">{{ named(w, one.kind) }}</td><td>{{ one.property }} {{ one.property ? one.value : '' }} {{ w('hub.alarm_' + one.state) }} {{ one.cleared && moment(one.cleared) }}</td></tr>
           <tr v-for="(one, i) in asset?.history ?? []" :key="i"><td>{{ moment(one.time) }}</td><td>{{ w('hub.stage_' + one.stage) }}</td><td>{{ one.by }}</td></tr>
           <tr v-for="(one, i) in audit" :key="'a' + i"><td>{{ moment(one.time) }}</td><td>{{ one.action }}</td><td>{{ one.who }} {{ one.detail }}</td></tr></tbody></table>
         <p v-if="!audit.length && !alarms.length && !asset?.history?.length" class="cb-empty">{{ w('hub.no_history') }}</p></div></section>
     </div>
   </template>`,
-  data: () => ({ device: null, kind: null, asset: null, latest: {}, shadow: {}, orders: [], alarms: [], audit: [], steps: [], chosen: "" }),
+  data: () => ({ device: null, kind: null, health: null, asset: null, latest: {}, shadow: {}, orders: [], alarms: [], audit: [], steps: [], chosen: "" }),
   computed: {
     name() {
       return this.kind ? (this.lang === "zh" ? this.kind.zh : this.kind.en) : "";
@@ -65,22 +68,25 @@ export default {
     },
   },
   methods: {
+    named,
     told(given) {
       return Object.entries(given).map(([key, value]) => `${key} ${value}`).join(", ");
     },
     async load() {
       const at = `/devices/${this.code}`;
       const device = await this.ask(at);
-      const [kinds, latest, shadow, orders, alarms, audit, asset] = await Promise.all([
-        this.ask("/kinds"), this.ask(`${at}/latest`), this.ask(`${at}/shadow`), this.ask(`${at}/commands`), this.ask("/alarms"),
+      const [kinds, latest, shadow, orders, alarms, audit, asset, health] = await Promise.all([
+        this.ask("/kinds"), this.ask(`${at}/latest`), this.ask(`${at}/shadow`), this.ask(`${at}/commands`),
+        this.ask(`/alarms?device=${this.code}&state=all&limit=50`),
         this.ask(`/audit?subject=${this.code}`), this.ask(`/assets/${this.code}`).catch(() => null),
+        this.ask(`/health/devices?device=${this.code}`),
       ]);
       const property = this.chosen || Object.keys(latest)[0];
       const end = property ? Date.parse(latest[property].time) + 1 : 0;
       const query = `start=${new Date(end - 864e5).toISOString()}&end=${new Date(end).toISOString()}&every_s=300`;
       const series = property ? await this.ask(`${at}/series/${property}?${query}`) : { steps: [] };
-      const mine = alarms.filter((one) => one.device === this.code);
-      return { device, latest, shadow, orders, audit, asset, alarms: mine, steps: series.steps, kind: kinds.find((one) => one.name === device.kind) };
+      const kind = kinds.find((one) => one.name === device.kind);
+      return { device, kind, latest, shadow, orders, audit, asset, alarms, steps: series.steps, health: health.devices[0] ?? null };
     },
   },
 };
