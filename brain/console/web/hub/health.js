@@ -20,7 +20,7 @@ export const Shares = {
   <dl v-if="one"><template v-if="one.score !== null">
     <div><dt>{{ w('hub.score') }}</dt><dd class="n">{{ points(one.score) }}</dd></div>
     <div v-for="share in shares" :key="share"><dt>{{ w('hub.' + share) }}</dt><dd class="n">{{ percent(one[share]) }}</dd></div></template>
-    <div v-if="one.battery_v !== null"><dt>{{ w('hub.battery') }}</dt><dd class="n">{{ one.battery_v }} V</dd></div>
+    <div v-if="one.battery_v !== null"><dt>{{ w('hub.battery') }}</dt><dd class="n">{{ one.battery_v.toFixed(2) }} V</dd></div>
     <div v-if="one.faults.length"><dt>{{ w('hub.faults') }}</dt><dd class="odd">{{ one.faults.map((fault) => named(w, fault)).join(', ') }}</dd></div></dl>`,
   data: () => ({ shares: SHARES }),
   methods: { percent, points, named },
@@ -47,7 +47,7 @@ export default {
       <th v-for="share in shares" :key="share" class="n">{{ w('hub.' + share) }}</th><th class="n">{{ w('hub.battery') }}</th><th>{{ w('hub.faults') }}</th></tr></thead>
       <tbody><tr v-for="one in devices" :key="one.device"><td><a :href="'#/device/' + one.device">{{ one.device }}</a></td><td>{{ names[one.kind] ?? one.kind }}</td><td>{{ owner(one.owner) }}</td>
         <td :class="{ odd: one.state !== 'online' }">{{ w('hub.' + (one.state === 'online' ? 'active' : one.state)) }}</td><td class="n">{{ points(one.score) }}</td>
-        <td v-for="share in shares" :key="share" class="n">{{ percent(one[share]) }}</td><td class="n">{{ one.battery_v === null ? '–' : one.battery_v + ' V' }}</td>
+        <td v-for="share in shares" :key="share" class="n">{{ percent(one[share]) }}</td><td class="n">{{ one.battery_v === null ? '–' : one.battery_v.toFixed(2) + ' V' }}</td>
         <td :class="{ odd: one.faults.length }">{{ one.faults.map((fault) => named(w, fault)).join(', ') }}</td></tr></tbody></table>
     <p v-if="asked && !devices.length" class="cb-empty">{{ trouble || w('empty.devices') }}</p></div></section>`,
   data: () => ({ shares: SHARES, departments_: [], kinds: [], devices: [], names: {}, total: 0 }),
