@@ -42,6 +42,9 @@ _NO_UNIT: Final = object()  # equals no text that may come
 _BASES: Final = 2
 """Base fields in a pack of a node that speaks for itself alone: base name and base time, in the first record."""
 
+_HEAD: Final = 64
+"""Base name and base time stand in so many bytes of a pack that was written without spaces."""
+
 _SECOND: Final = (SEQUENCE, _SEQUENCE_UNIT, None, None, 0.0)
 
 
@@ -153,7 +156,7 @@ def decode_packs(
 
 def _alone(payload: bytes) -> bool:
     """Whether a pack surely has no base fields but those of its first record (escapes might hide some)."""
-    return payload.count(b'"b') == _BASES and b"\\" not in payload
+    return payload.rfind(b'"b', _HEAD) < 0 and payload.count(b'"b', 0, _HEAD + 1) == _BASES and b"\\" not in payload
 
 
 def _columns(packs: list[list[Record]], nodes: list[int], *, alone: bool) -> tuple[ObservationBatch, NDArray[np.bool_]]:
