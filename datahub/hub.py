@@ -25,6 +25,7 @@ from datahub.devices import policy
 from datahub.devices.alarms import Alarms, keep_alarms
 from datahub.devices.batches import Batches
 from datahub.devices.care import Care
+from datahub.devices.credentials import Credentials
 from datahub.devices.flapping import Flapping
 from datahub.devices.gaps import Gaps
 from datahub.devices.guard import Guard
@@ -127,7 +128,8 @@ class Hub:
         self._progress = JobProgress(self.jobs, shadows=self.shadows, commands=self.commands, batches=self.batches)
         self.guard = Guard(self.registry.nodes, limits.load())
         self.gaps = Gaps(self.registry.windows)
-        self._door = Door(self.registry, self.guard, self.shadows, strict=strict)
+        carriers = Credentials(self.store).carriers
+        self._door = Door(self.registry, self.guard, self.shadows, strict=strict, carriers=carriers)
         self._asked: set[int] = set()
         self._listening = Listening(found.t)
         self._notes: list[Note] = []

@@ -35,6 +35,9 @@ class Role(StrEnum):
     LISTENER = "listener"  # hears alarms northbound
 
 
+_OF_NODES: Final = (Role.NODE, Role.CARRIER)
+
+
 class Credentials:
     """Issues, revokes and lists credentials; every step stands in the audit trail."""
 
@@ -99,6 +102,13 @@ class Credentials:
         """Whether a secret is the name's own and in force at ``t``."""
         found = [row for row in self.in_force(t) if row.name == name]
         return any(row.proof.startswith("$7$") and matches(row.proof, secret) for row in found)
+
+    def carriers(self) -> list[frozenset[int]] | None:
+        """Nodes that one connection may speak for together; None where no node has any credential."""
+        nodes = select(CredentialRow).where(CredentialRow.revoked == 0, col(CredentialRow.role).in_(_OF_NODES))
+        with self._store.session() as session:
+            rows = session.exec(nodes).all()
+        return [frozenset(map(int, (row.name, *row.carries.split()))) for row in rows] if rows else None
 
     def _replace(self, row: CredentialRow, *, by: str) -> None:
         with self._store.session() as session:

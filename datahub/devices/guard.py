@@ -21,7 +21,7 @@ from datahub.contract.errors import DeclarationError, UsageError
 from datahub.contract.observations import Ints
 from datahub.devices.nodes import Nodes
 from datahub.events import AlarmClosed, AlarmOpened
-from datahub.store.tables import AuditRow, QuarantineRow
+from datahub.store.tables import AlarmRow, AuditRow, QuarantineRow
 
 FILE = "limits.toml"
 FLOOD, RUBBISH = "node_flood", "node_rubbish"
@@ -80,9 +80,12 @@ class Guard:
     _released: list[AlarmClosed] = field(default_factory=list)
 
     def restore(self, session: Session) -> None:
-        """Take up who is in quarantine."""
+        """Take up who is in quarantine, and whose release was not told any more."""
         for row in session.exec(select(QuarantineRow).where(QuarantineRow.released == 0)):
             self.held[row.node] = row.alarm
+        let_out = select(QuarantineRow).join(AlarmRow, col(AlarmRow.id) == col(QuarantineRow.alarm))
+        for row in session.exec(let_out.where(QuarantineRow.released != 0, AlarmRow.cleared == 0)):
+            self._released.append(AlarmClosed(row.released, row.alarm, row.why, row.node))
         self.mark()
 
     def mark(self) -> None:

@@ -45,7 +45,8 @@ class Listening:
     def turn_silent(self, nodes: Nodes, t: int, *, version: int) -> tuple[Ints, Ints]:
         """Find who fell silent and who speaks again, as of city time ``t`` [ms]; rows, ascending, and marks them.
 
-        The dead are dead, not silent. ``version`` is that of the registry: it grows whenever rows move.
+        The dead are silent too, once they have been for so long: a last will may be false, and somebody must go and
+        look. ``version`` is that of the registry: it grows whenever rows move.
         """
         if version != self._version:
             self._quick, self._version = np.flatnonzero(nodes.tolerated_ms <= PATIENT_MS), version
@@ -56,7 +57,7 @@ class Listening:
         else:
             return self._quick[:0], self._quick[:0]
         self._round, self._hour = t // ROUND_MS, t // HOUR_MS
-        quiet = (t - nodes.heard[rows] > nodes.tolerated_ms[rows]) & ~nodes.dead[rows]
+        quiet = t - nodes.heard[rows] > nodes.tolerated_ms[rows]
         changed = rows[quiet != nodes.silent[rows]]
         fell = ~nodes.silent[changed]
         nodes.silent[rows] = quiet

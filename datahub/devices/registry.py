@@ -52,7 +52,6 @@ class Kinds:
         self.properties: list[str] = []
         self._number: dict[str, int] = {}
         self._kind: dict[str, int] = {}
-        self._mapped: dict[tuple[str, ...], NDArray[np.int16]] = {}
         self.index()
 
     def learn(self, kind: KindDescriptor) -> int:
@@ -69,7 +68,6 @@ class Kinds:
             if described.name not in self._number:
                 self._number[described.name] = len(self.properties)
                 self.properties.append(described.name)
-        self._mapped.clear()
         self.index()
         return known
 
@@ -107,10 +105,7 @@ class Kinds:
 
     def numbers(self, names: tuple[str, ...]) -> NDArray[np.int16]:
         """Numbers of a batch's property dictionary."""
-        found = self._mapped.get(names)
-        if found is None:
-            found = self._mapped[names] = np.array([self.number(name) for name in names], np.int16)
-        return found
+        return np.array([self._number.get(name, -1) for name in names], np.int16)
 
 
 def promised(kind: KindDescriptor) -> float:

@@ -61,11 +61,12 @@ def births(
         if keep.all():
             good.append(batch)
         elif keep.any():
-            good.append(_some(batch, keep))
+            good.append(some(batch, keep))
     return good, refused
 
 
-def _some(batch: BirthBatch, keep: NDArray[np.bool_]) -> BirthBatch:
+def some(batch: BirthBatch, keep: NDArray[np.bool_]) -> BirthBatch:
+    """The births of some rows."""
     columns = (batch.node, batch.epoch, batch.device, batch.object)
     node, epoch, device, thing = (column[keep] for column in columns)
     lon, lat = batch.lon[keep], batch.lat[keep]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,20 +26,36 @@ class Door:
 
     Attributes:
         strict: every code must be a unified code with its check digit.
+        carriers: nodes that one connection may speak for together, by the credentials in force; None: there are none.
     """
 
     registry: Registry
     guard: Guard
     shadows: Shadows
     strict: bool
+    carriers: Callable[[], Sequence[frozenset[int]] | None]
     _leap: int = 0
 
     def births(self, found: Sorted, *, now: int | None) -> list[BirthBatch]:
         """Births that may be learned, one batch for each kind."""
         kinds = self.registry.kinds
-        good, refused = admission.births(join_births(found.births), kinds=kinds, now=now, strict=self.strict)
+        free = [self._free(batch, found) for batch in join_births(found.births)]
+        good, refused = admission.births(
+            [batch for batch in free if len(batch)], kinds=kinds, now=now, strict=self.strict
+        )
         found.refused += refused
         return good
+
+    def _free(self, batch: BirthBatch, found: Sorted) -> BirthBatch:
+        """Births by nodes that are not in quarantine."""
+        held = np.isin(batch.node, np.fromiter(self.guard.held, np.int64, len(self.guard.held)))
+        if not held.any():
+            return batch
+        refused = [
+            Refused(Reason.QUARANTINED, node, "a birth by a node in quarantine") for node in batch.node[held].tolist()
+        ]
+        found.refused += refused
+        return admission.some(batch, ~held)
 
     def markers(self, found: Sorted, *, now: int | None) -> list[Marker]:
         """Markers that tell a time that may be: time does not leap by more than a day, unless that is told twice."""
@@ -74,6 +90,8 @@ class Door:
         if isinstance(note, Death):
             if self.strict and self._unborn(note) and not (self.registry.settle() and not self._unborn(note)):
                 return Reason.UNKNOWN_DEVICE, "a death of what was not born"
+            if note.carried and not self._carries(note):
+                return Reason.WRONG_SENDER, "a death of nodes that no carrier may speak for together"
             return None
         row = self.registry.row(note.device)
         if row < 0:
@@ -85,6 +103,11 @@ class Door:
             ill = admission.ill_reported(note, known=known, now=now)
             return (Reason.MALFORMED, ill) if ill else None
         return None
+
+    def _carries(self, death: Death) -> bool:
+        """Whether one connection may speak for all these nodes; where nobody has credentials, nobody can tell."""
+        known = self.carriers()
+        return known is None or any(together.issuperset((death.node, *death.carried)) for together in known)
 
     def losses(self, found: Sorted) -> list[Lost]:
         """Gaps that nodes may declare: not in quarantine, and no longer than a node can have filled."""
@@ -117,7 +140,8 @@ class Door:
             self.guard.spend(batch.node, np.ones(len(batch), np.int64))
         if found.notes:
             said = np.array([note.node for note in found.notes], np.int64)
-            self.guard.spend(said, np.ones(len(said), np.int64))
+            ends = [1 + len(note.carried) if isinstance(note, Death) else 1 for note in found.notes]
+            self.guard.spend(said, np.array(ends, np.int64))
         if found.lost:
             gave_up = np.array([one.node for one in found.lost], np.int64)
             self.guard.spend(gave_up, np.ones(len(gave_up), np.int64))

@@ -154,7 +154,9 @@ def test_silent_dead_and_in_maintenance_are_said_in_one_word_and_left_out_of_the
     street.live(3)
     assert [WORDS[one] for one in street.found().word] == ["online", "silent", "dead", "maintenance"]
     (poles,) = street.town.hub.queries.wards.by_kind()
-    assert (poles.name, poles.devices, poles.scored, poles.faulty) == ("smart_pole", 4, 3, 1)
+    assert (poles.name, poles.devices, poles.scored, poles.faulty) == ("smart_pole", 4, 3, 2), (
+        "who is dead for long is somebody's matter too"
+    )
     assert poles.states == {"online": 1, "silent": 1, "dead": 1, "maintenance": 1, "retired": 0}
     street.live(24)
     assert WORDS[street.found().word[1]] == "dead", "silent for eight times what it may be"

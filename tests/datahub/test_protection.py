@@ -10,7 +10,8 @@ from sqlalchemy import create_engine, text
 
 from datahub.contract.codes import DeviceState, Reason
 from datahub.contract.errors import DeclarationError, UsageError
-from datahub.contract.messages import Death, Reported
+from datahub.contract.messages import Death, Lost, Reported
+from datahub.devices.credentials import Credentials, Role
 from datahub.devices.guard import FILE, FLOOD, RUBBISH, load
 from datahub.events import AlarmClosed, AlarmOpened
 from datahub.store.migrations import HUB, bring_up
@@ -60,6 +61,31 @@ def test_what_a_node_in_quarantine_says_moves_its_window_and_nothing_else(town: 
     assert town.hub.shadows.get(POLE).reported == {}
     assert flood(town, 5, first=0, minute=4, node=OTHER) == [], "another node is not touched"
     assert town.hub.queries.ledger().by_reason == {Reason.QUARANTINED: 8}
+
+
+def test_a_node_in_quarantine_bears_nobody_and_gives_nothing_up(town: Town) -> None:
+    flood(town, 12_000, first=0, minute=1)
+    town.send(births(METER, devices=range(1000, 1500), nodes=[POLE] * 500, epoch=T0 + MINUTE))
+    town.send(Lost(node=POLE, epoch=T0, first=12_000, last=12_004, t=T0 + MINUTE, why="memory full"))
+    town.hub.tick(T0 + 2 * MINUTE)
+    assert len(town.hub.queries.devices()) == 3
+    assert town.hub.registry.nodes.epoch[town.hub.registry.nodes.row(POLE)] == T0
+    assert town.hub.gaps.open(node=POLE) == []
+    assert town.hub.queries.ledger().lost == 0
+    assert town.hub.queries.ledger().by_reason == {Reason.QUARANTINED: 501}
+
+
+def test_a_release_that_was_not_told_before_a_crash_is_told_after_it(tmp_path: Path) -> None:
+    town = Town(tmp_path, run="")
+    town.send(births(POST, devices=[POLE]))
+    flood(town, 12_000, first=0, minute=1)
+    town.hub.release(POLE, by="lighting desk")
+    town.vanish()
+    again = Town(tmp_path, run="")
+    (closed,) = [one for one in again.hub.tick(T0 + 2 * MINUTE) if isinstance(one, AlarmClosed)]
+    assert (closed.kind, closed.device) == (FLOOD, POLE)
+    assert again.hub.queries.alarms() == []
+    again.hub.close()
 
 
 def test_an_operator_lets_a_node_out_and_both_stand_in_the_audit_trail(town: Town) -> None:
@@ -150,6 +176,29 @@ def test_who_speaks_after_a_death_was_told_is_alive(town: Town) -> None:
     assert town.hub.queries.dead([POLE]).tolist() == [True], "said before, come late"  # type: ignore[arg-type]
     town.send(pack(POLE, [(POLE, "noise_dba", T0 + 2 * MINUTE, 42.0)], first=1))
     assert town.hub.queries.dead([POLE, OTHER]).tolist() == [False, True]  # type: ignore[arg-type]
+
+
+def test_a_false_death_of_many_is_refused_where_credentials_say_who_carries_whom(town: Town) -> None:
+    credentials = Credentials(town.hub.store)
+    credentials.issue(str(THIEF), Role.NODE, t=T0, by="x")
+    credentials.issue("900", Role.CARRIER, t=T0, by="x", carries=[POLE, OTHER])
+    town.send(births(METER, devices=[THIEF]))
+    town.send(Death(node=THIEF, epoch=T0, carried=(POLE, OTHER)), Death(node=OTHER, epoch=T0, carried=(101,)))
+    town.hub.tick(T0 + MINUTE)
+    assert town.hub.queries.ledger().by_reason == {Reason.WRONG_SENDER: 2}
+    assert town.hub.queries.health().dead_nodes == 0
+    town.send(Death(node=POLE, epoch=T0, carried=(OTHER,)))
+    town.hub.tick(T0 + 2 * MINUTE)
+    assert town.hub.queries.dead([POLE, OTHER, 101]).tolist() == [True, True, False]  # type: ignore[arg-type]
+
+
+def test_who_is_dead_and_stays_quiet_is_its_owners_matter(town: Town) -> None:
+    town.send(Death(node=POLE, epoch=T0))
+    events = [one for minute in range(5, 130, 5) for one in town.hub.tick(T0 + minute * MINUTE)]
+    assert [(one.kind, one.device) for one in events if isinstance(one, AlarmOpened)] == [
+        ("device_silent", POLE),
+        ("device_silent", OTHER),
+    ]
 
 
 def test_a_limit_that_lets_nothing_in_is_refused() -> None:
