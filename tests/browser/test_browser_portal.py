@@ -8,6 +8,8 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,14 +19,12 @@ from playwright.sync_api import Page, expect
 TOKEN = "a-seat-at-the-desk"
 
 
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@contextmanager
+def live(folder: Path, *more: str) -> Iterator[str]:
     """Address of a live platform with the devices of the small town."""
     if CHROMIUM is None:
         pytest.skip("chromium is missing; install it with: apt-get install chromium fonts-noto-cjk")
-    folder = tmp_path_factory.mktemp("hub")
-    words = ["up", "--city", "harbour", "--scenario", "calm_day", "--speed", "300", "--port", "0"]
-    words += ["--set", "bridges=true"]
+    words = ["up", "--city", "harbour", "--scenario", "calm_day", "--speed", "300", "--port", "0", *more]
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(folder), "CITYBRAIN_API_TOKEN": TOKEN}
     with subprocess.Popen(
         [sys.executable, "-m", "scenarios", *words],
@@ -43,8 +43,17 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 break
         else:
             pytest.fail("the platform ended: " + "".join(said))
-        yield found.group(1)
-        process.terminate()
+        try:
+            yield found.group(1)
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a live platform that vendors' clouds speak to."""
+    with live(tmp_path_factory.mktemp("hub"), "--set", "bridges=true") as address:
+        yield address
 
 
 def ask(hub: str, path: str) -> Any:
@@ -183,6 +192,17 @@ def test_vendors_clouds_are_shown_with_what_they_told(hub: str, page: Page, pole
         expect(row).to_contain_text(one["vendor"])
         expect(row).to_contain_text(one["way"])
         expect(row).to_contain_text(one["node"])
+    assert (heard.outside, heard.errors) == ([], [])
+
+
+def test_where_no_cloud_speaks_for_devices_nothing_is_said_of_bridges(tmp_path: Path, page: Page, heard: Heard) -> None:
+    with live(tmp_path) as hub:
+        page.goto(f"{hub}/hub?lang=en#/devices")
+        page.wait_for_function("() => performance.getEntriesByName(location.origin + '/api/bridges').length > 0")
+        tabs = page.locator(".cb-tabs a")
+        page.goto(f"{hub}/hub?lang=en#/bridges")
+        expect(page.locator(".cb-hub-main")).to_contain_text("There is no bridge")
+        expect(tabs).to_have_text(["Devices", "Health", "Jobs", "Alarms", "Ledger", "Quarantine"])
     assert (heard.outside, heard.errors) == ([], [])
 
 
