@@ -69,13 +69,18 @@ export const Quarantine = {
     <table><tbody><tr v-for="one in limits" :key="one.name" :title="one.source"><td>{{ lang === 'zh' ? one.zh : one.en }}</td><td class="n"><cb-quantity :value="one.value.toLocaleString('en-US')" :unit="sign(one.unit)" /></td></tr></tbody></table></div></section>
   <section class="cb-panel cb-hub-list"><h2>{{ w('hub.quarantine') }}</h2><div class="scroll">
     <table><thead><tr><th>{{ w('hub.since') }}</th><th>{{ w('hub.node') }}</th><th>{{ w('hub.reason') }}</th><th>{{ w('hub.detail') }}</th><th>{{ w('hub.released') }}</th></tr></thead>
-      <tbody><tr v-for="(one, i) in held" :key="i"><td>{{ moment(one.since) }}</td><td>{{ one.node }}</td><td :class="{ odd: !one.released }">{{ named(w, one.why) }}</td><td class="said">{{ one.detail }}</td>
+      <tbody><tr v-for="(one, i) in held" :key="i"><td>{{ moment(one.since) }}</td><td>{{ one.node }}</td><td :class="{ odd: !one.released }">{{ named(w, one.why) }}</td><td>{{ excess(one.detail) }}</td>
         <td>{{ one.released ? moment(one.released) + ' ' + who(one.by) : w('hub.held') }}</td></tr></tbody></table>
     <p v-if="asked && !held.length" class="cb-empty">{{ w('hub.nobody_held') }}</p></div></section>`,
   data: () => ({ held: [], limits: [] }),
   methods: {
     named,
     sign,
+    // What the hub counted and what it would have borne ("71 against 60").
+    excess(detail) {
+      const [, value, limit] = /^(\d+) against (\d+)$/.exec(detail) ?? [];
+      return value ? this.w("hub.against", { value: many(value), limit: many(limit) }) : detail;
+    },
     async load() {
       const [held, limits] = await Promise.all([this.ask("/quarantine"), this.ask("/limits")]);
       return { held, limits };

@@ -47,7 +47,7 @@ export default {
         <table><tbody>
           <tr v-for="one in alarms" :key="one.id"><td>{{ moment(one.time) }}</td><td :class="{ odd: one.state !== 'cleared' }">{{ named(w, one.kind) }}</td><td><template v-if="one.property">{{ quantity(one.property) }} <cb-quantity :value="one.value" :unit="unit(one.property)" /> </template>{{ w('hub.alarm_' + one.state) }} {{ one.cleared && moment(one.cleared) }}</td></tr>
           <tr v-for="(one, i) in asset?.history ?? []" :key="i"><td>{{ moment(one.time) }}</td><td>{{ w('hub.stage_' + one.stage) }}</td><td>{{ who(one.by) }}</td></tr>
-          <tr v-for="(one, i) in audit" :key="'a' + i"><td>{{ moment(one.time) }}</td><td>{{ deed(w, one.action) }}</td><td>{{ who(one.who) }} {{ detail(one) }}</td></tr></tbody></table>
+          <tr v-for="(one, i) in audit" :key="'a' + i"><td>{{ moment(one.time) }}</td><td>{{ deed(w, one.action) }}</td><td>{{ [who(one.who), detail(one)].filter(Boolean).join(' · ') }}</td></tr></tbody></table>
         <p v-if="!audit.length && !alarms.length && !asset?.history?.length" class="cb-empty">{{ w('hub.no_history') }}</p></div></section>
     </div>
   </template>`,
