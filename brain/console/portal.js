@@ -1,7 +1,7 @@
 // The portal's root: one page of the hub at a time, chosen by the address behind "#".
 import { hubPages, speaker, asker } from "citybrain-console";
 
-const PAGES = ["devices", "health", "jobs", "alarms", "ledger", "quarantine"];
+const PAGES = ["devices", "health", "jobs", "bridges", "alarms", "ledger", "quarantine"];
 
 export default {
   components: hubPages,
@@ -29,13 +29,15 @@ export default {
     </main>
   </div>`,
   data() {
-    return { theme: "dark", page: "devices", code: "", given: {}, health: {}, trouble: "", beat: 0, hash: "" };
+    return { theme: "dark", page: "devices", code: "", given: {}, health: {}, trouble: "", bridged: false, beat: 0, hash: "" };
   },
   computed: {
     w() {
       return speaker(this.words);
     },
-    pages: () => PAGES,
+    pages() {
+      return PAGES.filter((one) => one !== "bridges" || this.bridged);
+    },
     tab() {
       return PAGES.includes(this.page) ? this.page : "devices";
     },
@@ -69,6 +71,7 @@ export default {
       if (document.visibilityState !== "visible") return;
       try {
         this.health = await this.ask("/health");
+        if (!this.bridged) this.bridged = (await this.ask("/bridges")).length > 0;
         this.trouble = "";
         this.beat += 1;
       } catch (error) {

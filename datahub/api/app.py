@@ -131,8 +131,7 @@ def attach(
     if assets is not None:
         routers.append(register.router(queries, assets, token=token))
     routers.append(sensorthings.router(things or SensorThings(hub), token=token, prefix=prefix))
-    if bridges is not None:
-        routers.append(clouds.router(bridges, now=lambda: hub.now))
+    routers.append(clouds.router(bridges, now=lambda: hub.now))
     for router in routers:
         api.include_router(router, prefix=prefix, responses=problems.DECLARED)
 

@@ -15,7 +15,9 @@ from datahub.api.problems import Problem
 from datahub.api.words import CodePath, CodeText, born, kind_of
 from datahub.contract.clock import to_utc
 from datahub.contract.codes import DeviceState
+from datahub.contract.messages import ArgumentDescriptor, PropertyDescriptor
 from datahub.contract.observations import Ints
+from datahub.contract.units import written_unit
 from datahub.devices.assets import Assets
 from datahub.queries import Queries
 
@@ -59,14 +61,39 @@ class ShadowView(BaseModel):
     version: int
 
 
+class Observed(BaseModel):
+    """A property that a kind observes, and the unit that its name carries (None: none); empty what no maker named."""
+
+    name: str
+    zh: str
+    en: str
+    unit: str | None
+    resolution: float
+    low: float
+    high: float
+
+
+class Taken(BaseModel):
+    """An argument of a command, its range, and its value where an order leaves it out [unit]."""
+
+    command: str
+    name: str
+    unit: str | None
+    low: float
+    high: float
+    default: float | None
+
+
 class Kind(BaseModel):
-    """A kind of device, as its maker describes it."""
+    """A kind of device, as its maker describes it: ``observes`` the properties, ``takes`` what commands take."""
 
     name: str
     zh: str
     en: str
     properties: list[str]
+    observes: list[Observed]
     commands: list[str]
+    takes: list[Taken]
     report_s: float
     counts: dict[str, int]
 
@@ -192,9 +219,34 @@ def _kinds(queries: Queries) -> list[Kind]:
             zh=kind.zh,
             en=kind.en,
             properties=[one.name for one in kind.properties],
+            observes=[_observed(one) for one in kind.properties],
             commands=list(kind.commands),
+            takes=[_taken(one) for one in kind.arguments or ()],
             report_s=kind.report_s,
             counts=counts.get(kind.name, {}),
         )
         for kind in queries.kinds()
     ]
+
+
+def _observed(one: PropertyDescriptor) -> Observed:
+    return Observed(
+        name=one.name,
+        zh=one.zh,
+        en=one.en,
+        unit=written_unit(one.name),
+        resolution=one.resolution,
+        low=one.low,
+        high=one.high,
+    )
+
+
+def _taken(one: ArgumentDescriptor) -> Taken:
+    return Taken(
+        command=one.command,
+        name=one.name,
+        unit=written_unit(one.name),
+        low=one.low,
+        high=one.high,
+        default=one.default,
+    )

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from datahub.api import sentences
 from datahub.contract.errors import CitybrainError, IllegalMove, OutsideError, UsageError
 
 MEDIA_TYPE = "application/problem+json"
@@ -92,8 +93,7 @@ async def _told(request: Request, error: Exception) -> Response:
 
 
 def _invalid(request: Request, error: RequestValidationError) -> Response:
-    details = [f"{'.'.join(map(str, one['loc'][1:])) or one['loc'][0]}: {one['msg']}" for one in error.errors()]
-    return _document(request, status=422, detail="; ".join(details))
+    return _document(request, status=422, detail=sentences.of_faults(error.errors(), error.body))
 
 
 async def _ours(request: Request, error: Exception) -> Response:

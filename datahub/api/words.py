@@ -14,7 +14,7 @@ from fastapi import Path
 from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, Strict, StringConstraints
 
 from datahub.api.problems import Problem
-from datahub.contract.clock import from_datetime
+from datahub.contract.clock import CITY_OFFSET_MS, HOUR_MS, from_datetime
 from datahub.ingest.admission import MOST_SETTINGS
 from datahub.queries import Queries
 
@@ -35,6 +35,9 @@ Numbers: TypeAlias = Annotated[
 CodePath: TypeAlias = Annotated[str, Path(pattern=r"^[0-9]{1,18}$", description="unified code")]
 
 
+_LOCAL: Final = f"without an offset it is city-local (+{CITY_OFFSET_MS // HOUR_MS:02}:00)"
+"""What is silently so, said."""
+
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -46,11 +49,16 @@ def _within_reach(moment: datetime) -> datetime:
 
 def _written_out(moment: object) -> object:
     if not (isinstance(moment, str) and _DATE.match(moment)):
-        raise ValueError("a time as RFC 3339 writes it, like 2026-07-01T08:00:00Z")
+        raise ValueError(f"a time as RFC 3339 writes it, like 2026-07-01T08:00:00Z; {_LOCAL}")
     return moment
 
 
-Moment: TypeAlias = Annotated[datetime, BeforeValidator(_written_out), AfterValidator(_within_reach)]
+Moment: TypeAlias = Annotated[
+    datetime,
+    BeforeValidator(_written_out),
+    AfterValidator(_within_reach),
+    Field(description=f"a time as RFC 3339 writes it, from 1970 to 2199; {_LOCAL}"),
+]
 """A time written out; a bare number is none, for nobody could say from when it counts."""
 
 

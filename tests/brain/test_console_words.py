@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,7 +13,9 @@ import pytest
 from brain.console.words import words
 from brain.seats import ROLES, SeatOrder
 from brain.state import IncidentStage, StepStage
-from datahub.contract.codes import AckStatus, CaseStep, TaskStage
+from datahub.bridges.bridge import ILL
+from datahub.contract.codes import AckStatus, ApplicationStage, CaseStep, Reason, TaskStage
+from datahub.contract.firmware import FIRMWARE
 from datahub.devices.alarm_life import AlarmState
 from datahub.devices.alarms import OVER_HOURS, SILENT
 from datahub.devices.batches import REFUSED
@@ -20,7 +24,10 @@ from datahub.devices.flapping import FLAPPING
 from datahub.devices.guard import FLOOD, RUBBISH
 from datahub.devices.joblife import JobState, Step
 from datahub.devices.jobs import Sort
+from datahub.devices.shadow import ACTED_LOCALLY
+from datahub.feed import WISH, Denial
 from datahub.ingest import thresholds
+from sensors.kind import load_kinds
 
 WEB = Path(str(files("brain.console").joinpath("web")))
 SCRIPTS = [each.read_text(encoding="utf-8") for each in (*WEB.rglob("*.js"), *WEB.parent.glob("*.js"))]
@@ -61,6 +68,53 @@ def test_every_state_and_alarm_that_the_hub_knows_has_a_word() -> None:
     wanted += [f"hub.fault_{one.name}" for one in thresholds.load()]
     wanted += [f"hub.{word}" for word in Word if word is not Word.ONLINE]
     assert [key for key in wanted if not words("zh").knows(key)] == []
+
+
+def test_every_reason_of_refusal_has_a_word() -> None:
+    wanted = [f"reason.{why}" for why in (*Reason, *Denial, ILL)]
+    wanted += [f"bridge.{way}" for way in ("pulled", "pushed")]
+    wanted += [f"hub.made_{resolution}" for resolution in ("raw", "hourly", "daily")]
+    assert [key for key in wanted if not words("zh").knows(key)] == []
+
+
+MEMBERS: dict[str, list[str]] = {
+    "action": [*(f"reason.{why}" for why in (*Reason, *Denial, ILL))],
+    "to": [f"deed.{stage}" for stage in ApplicationStage],
+    "Reason.CLAIMED": [f"reason.{Reason.CLAIMED}"],
+    "ACTED_LOCALLY": [f"deed.{ACTED_LOCALLY}"],
+    "f'command {name}'": ["deed.command"],
+    "f'job {to}'": ["deed.job"],
+}
+"""What an audit action that is no literal may be."""
+
+
+def audited() -> Iterator[ast.expr]:
+    """The action of every row that the hub writes into the audit trail, as its code has it."""
+    for path in sorted(Path(str(files("datahub"))).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "AuditRow":
+                yield next(given.value for given in node.keywords if given.arg == "action")
+
+
+def test_everything_that_is_audited_has_a_word() -> None:
+    actions = list(audited())
+    assert len(actions) > 10
+    wanted: list[str] = []
+    for action in actions:
+        literal = isinstance(action, ast.Constant)
+        wanted += [f"deed.{action.value}"] if isinstance(action, ast.Constant) else MEMBERS[ast.unparse(action)]
+        assert literal or ast.unparse(action) in MEMBERS
+    assert sorted({key for key in wanted if not words("zh").knows(key)}) == []
+
+
+def test_every_order_and_setting_of_our_own_devices_has_a_word() -> None:
+    descriptors = [kind.descriptor for kind in load_kinds().values()]
+    properties = {one.name for each in descriptors for one in each.properties}
+    assert [one.name for each in descriptors for one in each.properties if not (one.zh and one.en)] == []
+    wanted = [f"command.{name}" for each in descriptors for name in (*each.commands, WISH)]
+    taken = {one.name for each in descriptors for one in each.arguments or ()} | {FIRMWARE}
+    wanted += [f"setting.{name}" for name in sorted(taken - properties)]
+    assert sorted({key for key in wanted if not words("zh").knows(key)}) == []
 
 
 def test_an_unknown_language_is_chinese_and_an_unknown_word_stands_for_itself() -> None:

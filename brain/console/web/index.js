@@ -11,6 +11,7 @@ import Loop from "./loop.js";
 import Dialog from "./dialog.js";
 import Told from "./told.js";
 import { Level, Spark } from "./marks.js";
+import HubBridges from "./hub/bridges.js";
 import HubDevices from "./hub/devices.js";
 import HubDevice from "./hub/device.js";
 import HubHealth from "./hub/health.js";
@@ -40,6 +41,7 @@ export const hubPages = {
   "cb-hub-object": HubObject,
   "cb-hub-health": HubHealth,
   "cb-hub-jobs": HubJobs,
+  "cb-hub-bridges": HubBridges,
   "cb-hub-alarms": Alarms,
   "cb-hub-ledger": Ledger,
   "cb-hub-quarantine": Quarantine,

@@ -1,8 +1,9 @@
 // One managed object: whose it is, where it stands, its life, and the devices that are its guests (one pole, many uses).
 import { asking } from "./ask.js";
+import { naming } from "./names.js";
 
 export default {
-  mixins: [asking],
+  mixins: [asking, naming],
   template: `
   <p v-if="trouble" class="cb-empty cb-panel">{{ missing ? w('hub.unknown', { code }) : trouble }}</p>
   <template v-else-if="asset">
@@ -16,7 +17,7 @@ export default {
         <div><dt>{{ w('hub.place') }}</dt><dd>{{ asset.lon.toFixed(5) }}, {{ asset.lat.toFixed(5) }}</dd></div>
       </dl>
       <h3>{{ w('hub.life') }}</h3>
-      <table><tbody><tr v-for="(one, i) in asset.history" :key="i"><td>{{ moment(one.time) }}</td><td>{{ w('hub.stage_' + one.stage) }}</td><td>{{ one.by }}</td></tr></tbody></table>
+      <table><tbody><tr v-for="(one, i) in asset.history" :key="i"><td>{{ moment(one.time) }}</td><td>{{ w('hub.stage_' + one.stage) }}</td><td>{{ who(one.by) }}</td></tr></tbody></table>
       <p v-if="!asset.history.length" class="cb-empty">{{ w('hub.surveyed') }}</p></div>
     </section>
     <section class="cb-panel cb-hub-list"><h2>{{ w('hub.guests') }}<span>{{ w('hub.found', { n: asset.guests.length.toLocaleString('en-US') }) }}</span></h2>
@@ -27,7 +28,7 @@ export default {
           <td :class="{ odd: one.state !== 'active' }">{{ w('hub.' + one.state) }}</td><td class="n">{{ moment(one.heard) }}</td></tr></tbody></table>
       <p v-if="!asset.guests.length" class="cb-empty">{{ w('hub.no_guests') }}</p></div></section>
   </template>`,
-  data: () => ({ asset: null, guests: [], names: {} }),
+  data: () => ({ asset: null, guests: [] }),
   computed: {
     planned() {
       const born = new Set(this.guests.map((one) => one.device));
@@ -39,8 +40,8 @@ export default {
       const [asset, kinds, page] = await Promise.all([
         this.ask(`/assets/${this.code}`), this.ask("/kinds"), this.ask(`/devices?object=${this.code}&limit=1000`),
       ]);
-      const names = Object.fromEntries(kinds.map((kind) => [kind.name, this.lang === "zh" ? kind.zh : kind.en]));
-      return { asset, guests: page.devices, names };
+      this.learn(kinds);
+      return { asset, guests: page.devices };
     },
   },
 };

@@ -2,7 +2,7 @@
 let echarts = null;
 
 export default {
-  props: { steps: Array, theme: String, empty: String },
+  props: { steps: Array, unit: String, theme: String, empty: String },
   template: `<figure class="cb-series"><div ref="box" class="box" v-show="steps.length"></div>
     <p v-if="!steps.length" class="cb-empty">{{ empty }}</p></figure>`,
   watch: {
@@ -35,13 +35,13 @@ export default {
       const line = { type: "line", symbol: "none", lineStyle: { width: 0 }, silent: true };
       return {
         animation: false,
-        grid: { left: 5 * rem, right: rem, top: rem, bottom: 1.8 * rem },
+        grid: { left: 5 * rem, right: rem, top: 1.8 * rem, bottom: 1.8 * rem },
         tooltip: {
           trigger: "axis", backgroundColor: color("--panel"), borderColor: color("--line"), textStyle: { ...font, color: color("--text") },
-          formatter: ([one]) => `${local(one.value[0]).slice(11, 16)}  ${this.steps[one.dataIndex].min} – ${this.steps[one.dataIndex].max}`,
+          formatter: ([one]) => `${local(one.value[0]).slice(11, 16)}  ${this.steps[one.dataIndex].min} – ${this.steps[one.dataIndex].max} ${this.unit}`,
         },
         xAxis: { type: "time", axisLabel: { ...font, hideOverlap: true, formatter: (t) => local(t).slice(11, 16) }, axisLine: { lineStyle: { color: color("--line") } }, axisTick: { show: false } },
-        yAxis: { type: "value", scale: true, axisLabel: font, splitLine: { lineStyle: { color: color("--line"), opacity: 0.6 } } },
+        yAxis: { type: "value", scale: true, name: this.unit, nameTextStyle: { ...font, align: "right" }, axisLabel: font, splitLine: { lineStyle: { color: color("--line"), opacity: 0.6 } } },
         series: [
           { ...line, data: at("min"), stack: "band" },
           { ...line, data: width, stack: "band", areaStyle: { color: color("--normal"), opacity: 0.3 } },
