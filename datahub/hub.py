@@ -238,9 +238,9 @@ class Hub:
             self._remind(births)
 
     def _remind(self, births: Sequence[BirthBatch]) -> None:
-        """Devices that were just switched on learn what settings are wanted of them."""
+        """Devices that were just switched on learn what is wanted of them, even what they once had: they may forget."""
         born = np.concatenate([batch.device for batch in births])
-        for shadow in self.shadows.unmet():
+        for shadow in self.shadows.wanted():
             if (born == shadow.device).any():
                 node = int(self.registry.node[self.registry.row(shadow.device)])
                 self._bus.send(Desired(node=node, device=shadow.device, version=shadow.version, state=shadow.desired))

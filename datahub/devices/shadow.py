@@ -56,9 +56,9 @@ class Shadows:
         """The shadow of a device; empty if nothing was ever wanted or reported."""
         return self._known.get(device) or Shadow(device)
 
-    def unmet(self) -> list[Shadow]:
-        """Shadows with a delta, by device."""
-        return [shadow for _, shadow in sorted(self._known.items()) if shadow.delta]
+    def wanted(self) -> list[Shadow]:
+        """Shadows of devices of which something is wanted, by device."""
+        return [shadow for _, shadow in sorted(self._known.items()) if shadow.desired]
 
     def desire(self, device: int, state: Mapping[str, float], *, t: int) -> int:
         """Want settings in addition to those wanted before; returns the new version."""

@@ -135,7 +135,13 @@ def test_a_device_that_was_switched_on_again_learns_what_is_wanted_of_it(town: T
     town.send(births(POST, devices=[202], nodes=[GATEWAY], epoch=T0 + 1))
     assert town.field.receive() == ()
     town.send(births(POST, devices=[201, 202], nodes=[GATEWAY, GATEWAY], epoch=T0 + 2))
-    assert town.field.receive() == (Desired(node=GATEWAY, device=201, version=1, state={"level_ratio": 0.5}),)
+    wish = Desired(node=GATEWAY, device=201, version=1, state={"level_ratio": 0.5})
+    assert town.field.receive() == (wish,)
+    town.send(Reported(node=GATEWAY, device=201, t=T0 + 5, state={"level_ratio": 0.5}))
+    town.hub.tick(T0 + MINUTE)
+    town.field.receive()
+    town.send(births(POST, devices=[201], nodes=[GATEWAY], epoch=T0 + MINUTE))
+    assert town.field.receive() == (wish,), "it may have forgotten what it had"
 
 
 @given(st.lists(st.sampled_from(AckStatus), max_size=6))
