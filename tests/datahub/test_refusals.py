@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 from hub_town import MINUTE, POST, T0, Town, births
 from sqlmodel import func, select
+from test_api import TOKEN, Asgi
 from test_sharing import NOISE, Desk, problem
 
 from datahub.api.app import app
@@ -109,14 +111,9 @@ def test_a_call_beyond_its_quota_is_on_record_under_its_department(desk: Desk) -
 def test_other_addresses_are_not_shut_out(desk: Desk) -> None:
     for _ in range(61):
         desk.call("nonsense")
-    other = type(desk.department)(transport=_from(desk, "198.51.100.7"), base_url="http://hub")
-    assert other.get("/shared/latest", params={"property": NOISE}).status_code == 401
-
-
-def _from(desk: Desk, host: str) -> object:
-    from test_api import TOKEN, Asgi
-
-    return Asgi(app(desk.town.hub, token=TOKEN), host=host)
+    api = app(desk.town.hub, token=TOKEN)
+    with httpx.Client(transport=Asgi(api, host="198.51.100.7"), base_url="http://hub") as other:
+        assert other.get("/shared/latest", params={"property": NOISE}).status_code == 401
 
 
 def test_an_hour_counts_on_in_its_line_over_ticks_and_restarts(store: Store) -> None:
