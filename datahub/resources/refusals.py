@@ -11,7 +11,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 from sqlmodel import Session, col, func, select
@@ -45,7 +45,10 @@ class _Fresh:
 
 
 class Refusals:
-    """Counts who is turned away and says when it is too much. Times are city time [ms]."""
+    """Counts who is turned away and says when it is too much. Times are city time [ms].
+
+    ``kept_ms``: how long the trail is kept. What was counted since the last tick is lost if the process ends.
+    """
 
     def __init__(self, store: Store, limits: Limits, *, kept_ms: int) -> None:
         self._limits, self._kept_ms = limits, kept_ms
@@ -98,7 +101,8 @@ class Refusals:
             self._rests_until = (t // HOUR_MS + 1) * HOUR_MS
 
     def _turn(self, t: int) -> None:
-        if t // HOUR_MS != self._hour:
+        """Begin a new hour; who still tells the one before, as the tick passes, counts to this one."""
+        if t // HOUR_MS not in (self._hour - 1, self._hour):
             self._hour, self._spent = t // HOUR_MS, {entrance: {} for entrance in Entrance}
 
     def _told_apart(self, entrance: Entrance, source: str) -> str:
@@ -112,7 +116,9 @@ def source_of(address: str) -> str:
         found = ip_address(address)
     except ValueError:
         return address[:64] or "unknown"
-    return str(found) if found.version == 4 else str(ip_network((int(found), 64), strict=False))
+    if isinstance(found, IPv6Address):
+        return str(found.ipv4_mapped or ip_network((int(found), 64), strict=False))
+    return str(found)
 
 
 def _note(session: Session, hour: int, entrance: Entrance, *, source: str, one: _Fresh) -> None:

@@ -17,8 +17,11 @@ TOTAL_HOUR: Final = -1
 
 
 def trim(session: Session, *, before: int) -> bool:
-    """Let go of what is older than ``before`` [ms] among the oldest rows; False if nothing was."""
-    oldest = select(AuditRow.id, AuditRow.t).order_by(col(AuditRow.id)).limit(PIECE)
+    """Let go of what is older than ``before`` [ms] among the oldest rows; False if nothing was.
+
+    What was done before the hub knew the time (``t`` 0) has no age and stays.
+    """
+    oldest = select(AuditRow.id, AuditRow.t).where(col(AuditRow.t) > 0).order_by(col(AuditRow.id)).limit(PIECE)
     old = [number for number, t in session.exec(oldest) if t < before]
     if old:
         session.exec(delete(AuditRow).where(col(AuditRow.id).in_(old)))
