@@ -126,7 +126,7 @@ class Health(msgspec.Struct, frozen=True):
 
     ``waiting``: readings that no tick has seen; ``unwritten``: those and packs that are evaluated and not in the column
     store yet. Both are durable in the journal.
-    ``claims_refused``: births since the start for devices for which another node speaks.
+    ``claims_refused``: births since the first day of the database for devices for which another node speaks.
     """
 
     now: int | None

@@ -17,7 +17,6 @@ from sqlmodel import Session, col, delete, select
 
 from datahub.answers import Health
 from datahub.commands import Commands
-from datahub.contract.codes import Reason
 from datahub.contract.messages import Ack, BirthBatch, Death, Desired, Lost, Marker, Rebirth, Reported, Up
 from datahub.contract.topics import Topics
 from datahub.devices import guard as limits
@@ -45,18 +44,19 @@ from datahub.ingest.entry import to_bytes
 from datahub.ingest.losses import declare
 from datahub.ingest.memory import Memory
 from datahub.ingest.notes import Note, births_by_kind, rank
-from datahub.ingest.pipeline import DETAIL_ROWS, take
+from datahub.ingest.pipeline import take
 from datahub.ingest.recovery import Resumed, resume
 from datahub.ingest.thresholds import Threshold, Watch, load
 from datahub.ingest.upkeep import Upkeep
 from datahub.queries import Queries
 from datahub.resources import limits as calling
 from datahub.resources.applications import Applications
+from datahub.resources.refusals import Entrance, Refusals
 from datahub.store import retention
 from datahub.store.journal import Journal
 from datahub.store.observations import Observations, Progress
 from datahub.store.session import Store
-from datahub.store.tables import AuditRow, InboxRow
+from datahub.store.tables import InboxRow
 from datahub.transport.bus import CityBus, Delivery, Handed
 
 WRITE_ROWS: Final = 500_000
@@ -119,7 +119,8 @@ class Hub:
         self.thresholds = tuple(load() if thresholds is None else thresholds)
         self._alarms = Alarms(Watch(self.thresholds), Flapping(policy.load()))
         self.care = Care(self.registry, self.memory, self._alarms)
-        self._version, self.claims_refused = -1, 0
+        self.refusals = Refusals(self.store, self.applications.limits, kept_ms=self.upkeep.policy.audit_ms)
+        self._version = -1
         self.shadows = Shadows(self.store)
         self.lifecycle = Lifecycle(self.store, registry=self.registry)
         self.commands = Commands(self.store, registry=self.registry, shadows=self.shadows, send=bus.send)
@@ -269,7 +270,8 @@ class Hub:
                 judged = self.guard.look(session, t=t)
                 keep_alarms(session, judged)
                 events += judged
-                self._audit_claims(session, t=t)
+                claims, self.registry.claims = self.registry.claims, []
+                self.refusals.keep(session, claims=claims, t=t)
                 events += self._alarms.silence(session, nodes, fell=fell, rose=rose, t=t)
                 events += self.care.tick(session, t=t, keep=not self.topics.run)
                 events += self.shadows.heard(session, [n for n in notes if isinstance(n, Reported)], t=t)
@@ -292,15 +294,6 @@ class Hub:
                 self.flush()
             self.upkeep.step(t)
             return events
-
-    def _audit_claims(self, session: Session, *, t: int) -> None:
-        """Births for devices for which another node speaks were refused: say who tried."""
-        claims, self.registry.claims = self.registry.claims, []
-        self.claims_refused += len(claims)
-        for node, device in claims[:DETAIL_ROWS]:
-            session.add(
-                AuditRow(t=t, who=str(node), action=Reason.CLAIMED, subject=str(device), detail="birth refused")
-            )
 
     def release(self, node: int, *, by: str) -> None:
         """Let a node out of quarantine.
@@ -374,7 +367,7 @@ class Hub:
                 unwritten=self.memory.unwritten,
                 open_alarms=self._alarms.count(),
                 quarantined_nodes=len(self.guard.held),
-                claims_refused=self.claims_refused,
+                claims_refused=self.refusals.total(Entrance.CLAIM),
             )
 
     def digest(self) -> str:

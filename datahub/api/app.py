@@ -152,7 +152,7 @@ def _called_on_application(hub: Hub, areas: AreaQueries, *, city: City | None, t
         now=now,
         token=token,
     )
-    return [applying, shared.router(hub.queries, areas, authorisation, now=now)]
+    return [applying, shared.router(hub.queries, areas, authorisation, hub.refusals, now=now)]
 
 
 def _version() -> str:

@@ -1,4 +1,8 @@
-"""Calling data by an authorisation code. Every call stands in the audit trail, whatever came of it."""
+"""Calling data by an authorisation code.
+
+Every call with a valid code stands in the audit trail, whatever came of it. Who has none is counted, by hour and
+source, and refused unread for the rest of the hour when it was too often.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +24,17 @@ from datahub.area_queries import AreaQueries
 from datahub.contract.codes import AreaLevel
 from datahub.contract.errors import CitybrainError
 from datahub.queries import Queries
-from datahub.resources.authorisation import Authorisation, Denial, Denied, Grant
+from datahub.resources.authorisation import Authorisation, Denial, Denied, Grant, named
+from datahub.resources.refusals import Entrance, Refusals, source_of
 from datahub.resources.sharing import Shared
 
 Now = Callable[[], int]
 """City time [ms]."""
 
 
-def router(queries: Queries, areas: AreaQueries, authorisation: Authorisation, *, now: Now) -> APIRouter:
+def router(
+    queries: Queries, areas: AreaQueries, authorisation: Authorisation, refusals: Refusals, *, now: Now
+) -> APIRouter:
     """Routes that departments call."""
 
     def admit(request: Request) -> None:
@@ -36,7 +43,7 @@ def router(queries: Queries, areas: AreaQueries, authorisation: Authorisation, *
     routes = APIRouter(
         prefix="/shared",
         tags=["sharing"],
-        route_class=_audited(authorisation, now),
+        route_class=_audited(authorisation, refusals, now),
         dependencies=[Depends(admit)],
     )
     shared = Shared(queries, areas)
@@ -108,39 +115,62 @@ def _code(request: Request) -> str:
     return code.strip() if scheme.lower() == "bearer" else ""
 
 
-def _audited(authorisation: Authorisation, now: Now) -> type[APIRoute]:
-    """Routes whose every call is written down before it is answered."""
+def _audited(authorisation: Authorisation, refusals: Refusals, now: Now) -> type[APIRoute]:
+    """Routes whose every call on a grant is written down before it is answered; all others are counted."""
 
     class Audited(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle = super().get_route_handler()
 
             async def handled(request: Request) -> Response:
-                async def note(outcome: str) -> None:
-                    grant = getattr(request.state, "grant", None)
-                    detail = f"{outcome}: {request.url.path.partition('/shared')[2]}?{request.url.query}"
-                    await run_in_threadpool(authorisation.note, _code(request), t=now(), detail=detail, grant=grant)
+                async def note(outcome: str, grant: Grant) -> None:
+                    detail = f"{outcome}: {_asked(request)}"
+                    await run_in_threadpool(authorisation.note, grant, t=now(), detail=detail)
 
                 try:
+                    _bear(request, authorisation, refusals, t=now())
                     answer = await handle(request)
                 except Denied as error:
-                    await note(f"{error.denial.value} {error}")
+                    grant = error.grant or getattr(request.state, "grant", None)
+                    if grant is None:
+                        _turn_away(request, error, refusals, t=now())
+                    else:
+                        await note(f"{error.denial.value} {error}", grant)
                     raise _problem(error) from error
                 except Problem as error:
-                    await note(f"{error.status} {error.detail}")
+                    await note(f"{error.status} {error.detail}", _grant(request))
                     raise
                 except RequestValidationError:
-                    await note("422 not a question that has an answer")
+                    await note("422 not a question that has an answer", _grant(request))
                     raise
                 except CitybrainError as error:
-                    await note(f"refused, {error}")
+                    await note(f"refused, {error}", _grant(request))
                     raise
-                await note(f"{request.state.rows} rows")
+                await note(f"{request.state.rows} rows", _grant(request))
                 return answer
 
             return handled
 
     return Audited
+
+
+def _bear(request: Request, authorisation: Authorisation, refusals: Refusals, *, t: int) -> None:
+    """Refuse, before anything is read, a source that was turned away too often; a code known to be good may pass."""
+    if not authorisation.was_good(_code(request)) and (wait_s := refusals.wait_s(_source(request), t=t)):
+        raise Denied(Denial.TOO_MANY, "too many calls without a valid code came from your address", retry_s=wait_s)
+
+
+def _turn_away(request: Request, error: Denied, refusals: Refusals, *, t: int) -> None:
+    detail = f"{error.denial.value} {error}: {_asked(request)}"
+    refusals.count(Entrance.CALL, _source(request), t=t, subject=named(_code(request)), detail=detail)
+
+
+def _source(request: Request) -> str:
+    return source_of(request.client.host if request.client else "")
+
+
+def _asked(request: Request) -> str:
+    return f"{request.url.path.partition('/shared')[2]}?{request.url.query}"
 
 
 def _problem(error: Denied) -> Problem:

@@ -6,6 +6,7 @@ A code is the application's number and a random secret, shown once; kept is its 
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 import secrets
 from dataclasses import dataclass
@@ -36,10 +37,13 @@ class Denial(IntEnum):
 
 
 class Denied(CitybrainError):
-    """A call that is turned away; ``retry_s``: after so long it may be tried again [s], 0: not at all."""
+    """A call that is turned away; ``retry_s``: after so long it may be tried again [s], 0: not at all.
 
-    def __init__(self, denial: Denial, why: str, *, retry_s: int = 0) -> None:
-        self.denial, self.retry_s = denial, retry_s
+    ``grant``: of the valid code that it bore, if it bore one.
+    """
+
+    def __init__(self, denial: Denial, why: str, *, retry_s: int = 0, grant: Grant | None = None) -> None:
+        self.denial, self.retry_s, self.grant = denial, retry_s, grant
         super().__init__(why)
 
 
@@ -57,6 +61,7 @@ class Authorisation:
 
     def __init__(self, store: Store, applications: Applications) -> None:
         self._store, self._applications = store, applications
+        self._good: set[bytes] = set()  # digests of codes that were good at their last call
 
     def issue(self, number: int, *, t: int, by: str) -> tuple[str, int]:
         """A new code of a granted application, and when it expires; the one before it ends.
@@ -80,12 +85,22 @@ class Authorisation:
             session.add(AuditRow(t=t, who=by, action="issue", subject=subject(number), detail=detail))
         return f"{number}-{secret}", expires
 
+    def was_good(self, code: str) -> bool:
+        """Whether the code was good when it was last called with; the database is not asked."""
+        return _digest(code) in self._good
+
     def admit(self, code: str, *, t: int) -> Grant:
         """Who bears the code and what may be called with it; the call is counted.
 
         Raises:
             Denied: if the code is worth nothing (401) or the hour's calls are spent (429).
         """
+        self._good.discard(_digest(code))
+        grant = self._admit(code, t=t)
+        self._good.add(_digest(code))
+        return grant
+
+    def _admit(self, code: str, *, t: int) -> Grant:
         found = _CODE.fullmatch(code)
         if found is None:
             raise Denied(Denial.UNAUTHORISED, "bear an authorisation code: Authorization: Bearer <code>")
@@ -107,17 +122,26 @@ class Authorisation:
             most = row.calls_per_hour
         if spent:
             left = HOUR_MS - t % HOUR_MS
-            raise Denied(Denial.TOO_MANY, f"all {most} calls of this hour are spent", retry_s=-(-left // 1000))
+            raise Denied(
+                Denial.TOO_MANY, f"all {most} calls of this hour are spent", retry_s=-(-left // 1000), grant=grant
+            )
         return grant
 
-    def note(self, code: str, *, t: int, detail: str, grant: Grant | None) -> None:
-        """Write a call to the audit trail, whatever came of it. Of a code only the application's number is kept."""
-        found = _CODE.fullmatch(code)
-        number = grant.application if grant else int(found[1]) if found else 0
-        who = grant.department if grant else "unknown"
-        about = subject(number) if number else "no application"
+    def note(self, grant: Grant, *, t: int, detail: str) -> None:
+        """Write a call on a grant to the audit trail, whatever came of it."""
+        about = subject(grant.application)
         with self._store.session() as session:
-            session.add(AuditRow(t=t, who=who, action="call", subject=about, detail=detail[:400]))
+            session.add(AuditRow(t=t, who=grant.department, action="call", subject=about, detail=detail[:400]))
+
+
+def named(code: str) -> str:
+    """What the audit trail says that a code was for: of a code only the application's number is kept."""
+    found = _CODE.fullmatch(code)
+    return subject(int(found[1])) if found else "no application"
+
+
+def _digest(code: str) -> bytes:
+    return hashlib.sha256(code.encode()).digest()
 
 
 def _in_force(session: Session, number: int) -> list[CodeRow]:

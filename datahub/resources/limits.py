@@ -18,6 +18,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calls_per_hour: Limit
     code_days: Limit
     grant_days: Limit
+    refusals_per_hour: Limit
+    refusal_sources: Limit
 
 
 def load(text: str | None = None, *, file: str = FILE) -> Limits:

@@ -73,6 +73,7 @@ _NEW_IN: Final[Mapping[int, tuple[str, ...]]] = {
         "hub_bridge",  # vendors' clouds that speak for devices
         "hub_bridge_out",
         "hub_bridge_seen",
+        "hub_refusal",  # who was turned away, by hour and source
     ),
 }
 """Version -> the tables that it has and its forerunner has not; none of the former ones changes."""

@@ -17,6 +17,9 @@ FILE = "retention.toml"
 YEAR_MS = 366 * DAY_MS
 """A year of policy [ms]: long enough for each."""
 
+LEAST_AUDIT_MS = 184 * DAY_MS
+"""The longest six months that there are [ms]: so long network logs are kept at least (网络安全法 Art 21 (3))."""
+
 
 class Period(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One declared period."""
@@ -41,11 +44,12 @@ class Otherwise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is kept how long. ``settled``: a day is rolled up so long after its end."""
+    """What is kept how long. ``settled``: a day is rolled up so long after its end; ``audit``: the audit trail."""
 
     raw: Period
     hourly: Period
     settled: Period
+    audit: Period
     property: dict[str, Otherwise] = {}
 
     def raw_ms(self, name: str = "") -> int:
@@ -63,6 +67,11 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """How long after its end a day is rolled up [ms]."""
         return round(self.settled.value * DAY_MS)
 
+    @builtins.property
+    def audit_ms(self) -> int:
+        """How long the audit trail is kept [ms]."""
+        return round(self.audit.value * DAY_MS)
+
 
 def load(text: str | None = None, *, file: str = FILE) -> Retention:
     """The declared policy.
@@ -75,11 +84,14 @@ def load(text: str | None = None, *, file: str = FILE) -> Retention:
         found = msgspec.toml.decode(body, type=Retention)
     except msgspec.DecodeError as error:
         raise DeclarationError(str(error), file=file, remedy="see the fields of Retention") from error
-    for name, unit in (("raw", "d"), ("hourly", "a"), ("settled", "d")):
+    for name, unit in (("raw", "d"), ("hourly", "a"), ("settled", "d"), ("audit", "d")):
         period: Period = getattr(found, name)
         if period.unit != unit:
             rule = f"[{name}] is given in '{period.unit}'"
             raise DeclarationError(rule, file=file, remedy=f"give it in '{unit}'")
+    if found.audit_ms < LEAST_AUDIT_MS:
+        rule = f"[audit] keeps the trail {found.audit.value:g} days; the law asks for six months"
+        raise DeclarationError(rule, file=file, remedy=f"keep it {LEAST_AUDIT_MS // DAY_MS} days or longer")
     for name in ("", *found.property):
         if name and written_unit(name) is None:
             raise DeclarationError(f"[property.{name}] is no property", file=file, remedy="end its name in its unit")

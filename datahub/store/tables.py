@@ -257,7 +257,10 @@ class QuarantineRow(SQLModel, table=True):
 
 
 class AuditRow(SQLModel, table=True):
-    """Something that was done to a device, a node or a right, by whom and when; never changed, never deleted."""
+    """Something that was done to a device, a node or a right, by whom and when; kept as ``retention.toml`` says.
+
+    It is never changed, but that the line of those who were turned away counts on within its hour (``RefusalRow``).
+    """
 
     __tablename__ = "hub_audit"
     id: int | None = Field(default=None, primary_key=True)
@@ -266,6 +269,21 @@ class AuditRow(SQLModel, table=True):
     action: str = Field(index=True)
     subject: str = Field(index=True)
     detail: str
+
+
+class RefusalRow(SQLModel, table=True):
+    """How often a source was turned away at an entrance in an hour of city time (its number since 1970).
+
+    Hour -1 counts since the first day. ``told``: what came first; ``audit``: the line of the trail that tells of it.
+    """
+
+    __tablename__ = "hub_refusal"
+    hour: int = Field(sa_column=_big(key=True))
+    entrance: str = Field(primary_key=True)
+    source: str = Field(primary_key=True)
+    count: int = Field(sa_column=_big())
+    told: str = ""
+    audit: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
 
 
 class ApplicationRow(SQLModel, table=True):

@@ -17,7 +17,7 @@ from datahub.contract.errors import DeclarationError
 from datahub.store import rollups
 from datahub.store.observations import FILE
 from datahub.store.retention import load
-from datahub.store.rollups import floor_day
+from datahub.store.rollups import ROLLED, Mark, floor_day
 
 DAY0 = floor_day(T0)
 KEPT = 14
@@ -177,6 +177,35 @@ def test_pieces_of_work_may_be_cut_anywhere(tmp_path: Path, monkeypatch: pytest.
     town.hub.close()
 
 
+def test_what_comes_late_while_its_day_is_half_rolled_up_is_in_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("datahub.ingest.upkeep.ROLL_ROWS", 1)
+    town, readings = poles(), told(2)
+    late = [one for one in readings if one[2] >= DAY0 + DAY_MS][::5]
+    assert {one[0] for one in late} == {201, 202}
+    tell(town, [one for one in readings if one not in late], first=0)
+    town.hub.tick(DAY0 + 4 * DAY_MS)
+    town.hub.flush()
+    while (mark := town.hub.observations.marks.get(ROLLED)) != Mark(DAY0 + DAY_MS, 201):
+        assert mark is not None
+        assert mark.t <= DAY0 + DAY_MS, "the mark lies before the first pole at some time"
+        assert town.hub.upkeep.step(DAY0 + 4 * DAY_MS)
+    tell(town, late, first=len(readings) - len(late))
+    town.hub.tick(DAY0 + 4 * DAY_MS)
+    between = Mark(DAY0 + DAY_MS, 202)
+    while town.hub.observations.marks.get(ROLLED) != between:  # the first pole's day is rolled up, the other's is not
+        assert town.hub.observations.marks.get(ROLLED) == Mark(DAY0 + DAY_MS, 201)
+        assert town.hub.upkeep.step(DAY0 + 4 * DAY_MS)
+    town.hub.flush()
+    settled(town, DAY0 + 4 * DAY_MS)
+    for device in (201, 202):
+        for every_s in (3600.0, 86_400.0):
+            found = town.hub.queries.series(device, "noise_dba", start=DAY0, end=DAY0 + 2 * DAY_MS, every_s=every_s)
+            assert [span.resolution for span in found.spans] == ["hourly" if every_s == 3600.0 else "daily"]
+            step = round(every_s * 1000)
+            assert said(found) == reckoned(readings, device, start=DAY0, end=DAY0 + 2 * DAY_MS, step=step)
+    town.hub.close()
+
+
 def test_after_a_month_steps_lie_by_device() -> None:
     town, readings = poles(), told(75, every=HOUR_MS)
     for start in range(0, 75, 5):
@@ -259,7 +288,7 @@ def test_a_store_of_the_first_version_is_brought_up_with_its_readings(tmp_path: 
 
 _TEXT = "\n".join(
     f'[{name}]\nvalue = {value}\nunit = "{unit}"\nzh = "x"\nen = "x"\nsource = "x"\ndate = 2026-11-25'
-    for name, value, unit in (("raw", 14, "d"), ("hourly", 3, "a"), ("settled", 2, "d"))
+    for name, value, unit in (("raw", 14, "d"), ("hourly", 3, "a"), ("settled", 2, "d"), ("audit", 184, "d"))
 )
 
 
@@ -268,6 +297,7 @@ _TEXT = "\n".join(
     [
         ('unit = "a"', 'unit = "d"', r"\[hourly\] is given in 'd'"),
         ("value = 14", "value = 2", "raw is kept 2 days raw"),
+        ("value = 184", "value = 183", r"\[audit\] keeps the trail 183 days; the law asks for six months"),
         ("value = 14", "value = fourteen", "fourteen"),
         (
             "[settled]",

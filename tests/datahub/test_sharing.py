@@ -140,8 +140,9 @@ def test_a_code_that_nobody_gave_out_opens_nothing(desk: Desk, bad: str) -> None
     answer = desk.call(bad)
     problem(answer, 401)
     assert answer.headers["www-authenticate"] == "Bearer"
+    desk.town.hub.tick(desk.town.end)
     row = desk.town.hub.queries.audit(limit=1)[0]
-    assert (row.who, row.action, row.detail[:4]) == ("unknown", "call", "401 ")
+    assert (row.who, row.action, row.detail[:4]) == ("203.0.113.9", "call", "401 ")
     assert not bad or bad.partition("-")[2] not in row.detail or len(bad) < 9, "the code itself is not written down"
 
 
@@ -359,8 +360,8 @@ def test_limits_that_let_nobody_call_are_refused() -> None:
 
 def _limits() -> str:
     row = 'unit = "x"\nzh = "x"\nen = "x"\nsource = "x"\ndate = 2026-11-25'
-    named = (("calls_per_hour", 600), ("code_days", 90), ("grant_days", 366))
-    return "\n".join(f"[{name}]\nvalue = {value}\n{row}" for name, value in named)
+    named = {"calls_per_hour": 600, "code_days": 90, "grant_days": 366, "refusals_per_hour": 60, "refusal_sources": 256}
+    return "\n".join(f"[{name}]\nvalue = {value}\n{row}" for name, value in named.items())
 
 
 def test_grants_and_codes_outlive_the_process(desk: Desk) -> None:
