@@ -117,10 +117,9 @@ class Commands:
 
     def refusal(self, device: int, name: str | None) -> str:
         """Why a device cannot be given such an order (None: be told of any setting); empty if it can."""
-        row = self._registry.row(device)
-        if row < 0:
+        kind = self._registry.kind_of(device)
+        if kind is None:
             return f"no device {device} was ever born; see the registry for the devices there are"
-        kind = self._registry.kinds.kinds[self._registry.kind[row]]
         if name is None and not kind.commands:
             return f"device {device} is a {kind.name} and has no command link"
         if name is not None and name not in kind.commands:
@@ -163,7 +162,7 @@ class Commands:
             order = CommandRow(
                 id=id,
                 device=device,
-                node=int(self._registry.node[self._registry.row(device)]),
+                node=self._registry.node_of(device),
                 name=name,
                 arguments=msgspec.json.encode(dict(arguments)),
                 issued=t,
@@ -195,8 +194,7 @@ class Commands:
         """
         if not ids:
             return []
-        registry = self._registry
-        node = {device: int(registry.node[registry.row(device)]) for device in ids}
+        node = {device: self._registry.node_of(device) for device in ids}
         told = {"name": name, "issued": t, "expires": expires}
         common = told | {"status": AckStatus.SENT.value, "updated": t, "detail": "", "tries": 1}
         body = msgspec.json.encode(dict(arguments))
@@ -228,8 +226,7 @@ class Commands:
         Raises:
             CommandRefused: if the device is unknown, or more settings would be wanted than a device has.
         """
-        row = self._registry.row(device)
-        if row < 0:
+        if self._registry.node_of(device) < 0:
             raise CommandRefused(f"no device {device} was ever born; see the registry for the devices there are")
         if len({*self._shadows.get(device).desired, *state}) > MOST_SETTINGS:
             raise CommandRefused(f"device {device} would have more than {MOST_SETTINGS} settings; want fewer")
@@ -243,7 +240,7 @@ class Commands:
 
     def remind(self, device: int) -> None:
         """Tell a device (again) what is wanted of it."""
-        node, shadow = int(self._registry.node[self._registry.row(device)]), self._shadows.get(device)
+        node, shadow = self._registry.node_of(device), self._shadows.get(device)
         self._send(Desired(node=node, device=device, version=shadow.version, state=shadow.desired))
 
     def status(self, id: str) -> CommandStatus | None:  # noqa: A002

@@ -108,7 +108,7 @@ class Hub:
         self.observations = Observations(directory)
         self._journal = Journal(self.store)
         self.arrivals = Arrivals(self._journal, many=many)
-        self.registry = Registry()
+        self.registry = Registry(self.store.lock)
         self.memory = Memory(self.registry)
         found = self._resume()
         self.applications = Applications(self.store, calling.load())
@@ -134,6 +134,7 @@ class Hub:
         self._asked: set[int] = set()
         self._listening = Listening(found.t)
         self._notes: list[Note] = []
+        self._told: Marker | None = None
         self.queries = Queries(self)
         self._take_up()
 
@@ -159,7 +160,7 @@ class Hub:
             self.care.restore(session, self.observations, t=self.now if self._tick else None)
         if self.observations.pack_rows() > COMPACT_ABOVE + 2 * len(self.registry.nodes):
             self.compact()
-        self._enter(())
+        self._told = self._enter(())
 
     # intake
 
@@ -171,27 +172,33 @@ class Hub:
             now: city time [ms], if the caller knows it better than the last tick.
 
         Returns:
-            The last end-of-quantum marker of the field among what arrived, if any.
+            The last end-of-quantum marker of the field among what was taken in since one was returned, if any.
         """
         deliveries = self._bus.receive(wait_s=0.0 if self.arrivals.waiting else wait_s)
         with self.store.lock:
             if now is not None and deliveries:
                 self.now = now
+            told = None
             if self.topics.run or not self.arrivals.may_wait(deliveries):
-                return self._enter(deliveries)
-            self.arrivals.keep(deliveries)
+                told, self._told = self._enter(deliveries) or self._told, None
+            else:
+                self.arrivals.keep(deliveries)
             self._bus.acknowledge(deliveries)
-            return None
+            return told
 
     def take_in(self, messages: Sequence[Up]) -> None:
-        """Take in what a door of the hub says in the name of a node, as if by the wire; durable when this returns."""
+        """Take in what a door of the hub says in the name of a node, as if by the wire; durable when this returns.
+
+        Nothing is acknowledged: what the wire handed over meanwhile may not be durable yet. A marker that had waited is
+        told to whoever calls ``intake`` next.
+        """
         with self.store.lock:
-            self._enter([Handed(message) for message in messages])
+            self._told = self._enter([Handed(message) for message in messages]) or self._told
 
     def settle(self) -> None:
         """Take in what is kept, before an orderly end: whoever opens the hub next may let in by other rules."""
         with self.store.lock:
-            self._enter(())
+            self._told = self._enter(()) or self._told
 
     def _enter(self, deliveries: Sequence[Delivery]) -> Marker | None:
         """Take in what is kept and what has just come; returns the last marker among it."""
@@ -201,7 +208,6 @@ class Hub:
         believed = self._door.markers(found, now=self.now)
         self._take(found)
         self.arrivals.waiting.clear()
-        self._bus.acknowledge(deliveries)
         return believed[-1] if believed else None
 
     def _take(self, found: Sorted) -> None:
@@ -243,7 +249,7 @@ class Hub:
         born = np.concatenate([batch.device for batch in births])
         for shadow in self.shadows.wanted():
             if (born == shadow.device).any():
-                node = int(self.registry.node[self.registry.row(shadow.device)])
+                node = self.registry.node_of(shadow.device)
                 self._bus.send(Desired(node=node, device=shadow.device, version=shadow.version, state=shadow.desired))
 
     # evaluation

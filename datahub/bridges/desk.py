@@ -106,7 +106,8 @@ class Bridges:
 
     def _left(self, bridge: Bridge, t: int) -> float:
         """Readings that the hub still bears of a bridge, beyond those that it has not taken in yet."""
-        return self._room(bridge.bridged.node, t) - bridge.book.kept()
+        with bridge.lock:
+            return self._room(bridge.bridged.node, t) - bridge.book.kept()
 
     def take(self, vendor: str, body: bytes, headers: Mapping[str, str], *, t: int) -> None:
         """Take a vendor's post that came at ``t`` [ms]: durable when this returns.

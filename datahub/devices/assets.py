@@ -169,7 +169,7 @@ class Assets:
             moved = select(MoveRow).where(MoveRow.device == code).order_by(col(MoveRow.id))
             moves = tuple((one.t, one.stage, one.by) for one in session.exec(moved))
             planned = session.exec(select(AssetRow.code).where(AssetRow.object == code, AssetRow.code != code)).all()
-        born = self._registry.device[self._registry.object == code].tolist()
+            born = self._registry.device[self._registry.object == code].tolist()
         community = self._city.communities[int(self._grids.community_of(row.lon, row.lat, nearest=True)[0])]
         guests = tuple(sorted({*planned, *born} - {code}))
         return Asset(row, kind, self._grids.grid_of(row.lon, row.lat), community, guests, moves)

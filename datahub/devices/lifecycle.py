@@ -47,11 +47,12 @@ class Lifecycle:
         Raises:
             UsageError: if there is no such thing.
         """
-        row = self._registry.row(code)
-        if row >= 0:
-            return STAGES[int(self._registry.stage[row])]
-        with self._store.session() as session:
-            return STAGES[_asset(session, code).stage]
+        with self._store.lock:
+            row = self._registry.row(code)
+            if row >= 0:
+                return STAGES[int(self._registry.stage[row])]
+            with self._store.session() as session:
+                return STAGES[_asset(session, code).stage]
 
     def move(self, code: int, to: DeviceState, *, t: int, by: str) -> None:
         """Take a device or object to another stage.
@@ -60,17 +61,17 @@ class Lifecycle:
             IllegalMove: if that cannot follow.
             UsageError: if there is no such thing.
         """
-        row = self._registry.row(code)
-        with self._store.lock, self._store.session() as session:
-            check(f"{code}", self.stage(code), to)
-            number = STAGES.index(to)
+        with self._store.lock:  # rows move when devices are born; none is while this is held
+            row, number = self._registry.row(code), STAGES.index(to)
+            with self._store.session() as session:
+                check(f"{code}", self.stage(code), to)
+                if row >= 0:
+                    session.get_one(DeviceRow, code).stage = number
+                if row < 0 or session.get(AssetRow, code) is not None:
+                    _asset(session, code).stage = number
+                session.add(MoveRow(device=code, t=t, stage=to, by=by))
             if row >= 0:
-                session.get_one(DeviceRow, code).stage = number
-            if row < 0 or session.get(AssetRow, code) is not None:
-                _asset(session, code).stage = number
-            session.add(MoveRow(device=code, t=t, stage=to, by=by))
-        if row >= 0:
-            self._registry.stage[row] = number
+                self._registry.stage[row] = number
 
     def welcome(self, session: Session, *, t: int) -> None:
         """Devices that were entered before they were born become active, if they were provisioned.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import RLock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,6 +117,12 @@ def promised(kind: KindDescriptor) -> float:
 class Registry:
     """All devices, in columns of length n, sorted by code.
 
+    Rows move when births are woven in, and whoever asks may be the one who weaves. What one method returns is of one
+    moment, whatever thread asks; a row is good, and columns fit together, only as long as ``lock`` is held.
+
+    Args:
+        lock: the store's, so that there is no second one to wait for; without one the registry makes its own.
+
     Attributes:
         device, object, lon, lat: as born.
         kind: number of the kind.
@@ -124,9 +131,11 @@ class Registry:
         slot: its first slot.
         version: grows whenever rows or slots move.
         claims: births that were refused, because another node speaks for the device: (node, device).
+        lock: held while anything moves.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lock: RLock | None = None) -> None:
+        self.lock = RLock() if lock is None else lock
         self.kinds = Kinds()
         self.nodes = Nodes()
         self.windows = Windows(self.nodes)
@@ -148,28 +157,30 @@ class Registry:
 
     def learn(self, births: BirthBatch) -> None:
         """Hear of births. They are woven in when first needed (``settle``), many at once."""
-        known = self.kinds.kind_number(births.kind.name)
-        reshaped = known >= 0 and self.kinds.kinds[known] != births.kind
-        self.kinds.learn(births.kind)
-        self._waiting.append(births)
-        if reshaped:  # slots are laid out by kind: they must not wait
-            self.settle()
+        with self.lock:
+            known = self.kinds.kind_number(births.kind.name)
+            reshaped = known >= 0 and self.kinds.kinds[known] != births.kind
+            self.kinds.learn(births.kind)
+            self._waiting.append(births)
+            if reshaped:  # slots are laid out by kind: they must not wait
+                self.settle()
 
     def settle(self) -> bool:
         """Weave in the births heard of; True if there were any."""
-        if not self._waiting:
-            return False
-        waiting, self._waiting = self._waiting, []
-        self._admit_nodes(waiting)
-        self._admit_devices([batch for batch in map(self._current, waiting) if len(batch)])
-        width = self.kinds.width[self.kind]
-        ends = np.cumsum(width)
-        each = np.array([promised(kind) for kind in self.kinds.kinds])[self.kind]
-        rate = np.bincount(self.nodes.rows(self.node), each, len(self.nodes))
-        self.nodes.rate = rate.astype(np.float64)
-        self.slot, self.slots = ends - width, int(ends[-1]) if len(ends) else 0
-        self.version += 1
-        return True
+        with self.lock:
+            if not self._waiting:
+                return False
+            waiting, self._waiting = self._waiting, []
+            self._admit_nodes(waiting)
+            self._admit_devices([batch for batch in map(self._current, waiting) if len(batch)])
+            width = self.kinds.width[self.kind]
+            ends = np.cumsum(width)
+            each = np.array([promised(kind) for kind in self.kinds.kinds])[self.kind]
+            rate = np.bincount(self.nodes.rows(self.node), each, len(self.nodes))
+            self.nodes.rate = rate.astype(np.float64)
+            self.slot, self.slots = ends - width, int(ends[-1]) if len(ends) else 0
+            self.version += 1
+            return True
 
     def _admit_nodes(self, births: Sequence[BirthBatch]) -> None:
         nodes = self.nodes
@@ -245,57 +256,74 @@ class Registry:
 
     def rows(self, device: Ints) -> Ints:
         """Row of each device code; -1 for one never born."""
-        found = find(self.device, device)
-        if self._waiting and (found < 0).any() and self.settle():
+        with self.lock:
             found = find(self.device, device)
-        return found
+            if self._waiting and (found < 0).any() and self.settle():
+                found = find(self.device, device)
+            return found
 
     def row(self, device: int) -> int:
         """Row of one device code, or -1."""
-        self.settle()
-        return int(find(self.device, np.array([device], np.int64))[0])
+        with self.lock:
+            self.settle()
+            return int(find(self.device, np.array([device], np.int64))[0])
+
+    def kind_of(self, device: int) -> KindDescriptor | None:
+        """Kind of one device (code); None if it was never born."""
+        with self.lock:
+            row = self.row(device)
+            return self.kinds.kinds[self.kind[row]] if row >= 0 else None
+
+    def node_of(self, device: int) -> int:
+        """Code of the node that may speak for a device (code); -1 if it was never born."""
+        with self.lock:
+            row = self.row(device)
+            return int(self.node[row]) if row >= 0 else -1
 
     def locate(self, device: Ints, number: NDArray[np.int16]) -> Located:
         """Find readings: rows of their devices, slots and rules of their properties (lookups once per run)."""
-        n = len(device)
-        change = np.ones(n, np.bool_)
-        change[1:] = device[1:] != device[:-1]
-        starts = np.flatnonzero(change)
-        run = self.rows(device[starts])
-        if not len(self):
-            nothing = np.full(n, -1, np.int64)
-            return Located(nothing, nothing, nothing, np.zeros(n, np.int16), nothing)
-        size = np.diff(starts, append=n)
-        of_run = self.kind[run]
-        row, kind, node = run.repeat(size), of_run.repeat(size), self.node[run].repeat(size)
-        position = self.kinds.position[kind, number]
-        slot = self.slot[run].repeat(size)
-        slot += position
-        rule = self.kinds.first_rule[of_run].repeat(size)
-        rule += position
-        bad = position < 0
-        if (run < 0).any():
-            bad |= row < 0
-        if bad.any():
-            slot[bad] = -1
-            rule[bad] = -1
-        return Located(row, slot, rule, kind, node)
+        with self.lock:
+            n = len(device)
+            change = np.ones(n, np.bool_)
+            change[1:] = device[1:] != device[:-1]
+            starts = np.flatnonzero(change)
+            run = self.rows(device[starts])
+            if not len(self):
+                nothing = np.full(n, -1, np.int64)
+                return Located(nothing, nothing, nothing, np.zeros(n, np.int16), nothing)
+            size = np.diff(starts, append=n)
+            of_run = self.kind[run]
+            row, kind, node = run.repeat(size), of_run.repeat(size), self.node[run].repeat(size)
+            position = self.kinds.position[kind, number]
+            slot = self.slot[run].repeat(size)
+            slot += position
+            rule = self.kinds.first_rule[of_run].repeat(size)
+            rule += position
+            bad = position < 0
+            if (run < 0).any():
+                bad |= row < 0
+            if bad.any():
+                slot[bad] = -1
+                rule[bad] = -1
+            return Located(row, slot, rule, kind, node)
 
     def slot_of(self, device: int, name: str) -> int:
         """Slot of one device's property, or -1."""
-        row = self.row(device)
-        number = self.kinds.number(name)
-        if row < 0 or number < 0:
-            return -1
-        position = int(self.kinds.position[self.kind[row], number])
-        return int(self.slot[row]) + position if position >= 0 else -1
+        with self.lock:
+            row = self.row(device)
+            number = self.kinds.number(name)
+            if row < 0 or number < 0:
+                return -1
+            position = int(self.kinds.position[self.kind[row], number])
+            return int(self.slot[row]) + position if position >= 0 else -1
 
     def observers(self, name: str) -> tuple[Ints, Ints]:
         """Rows of all devices that observe a property, and their slots for it."""
-        self.settle()
-        number = self.kinds.number(name)
-        if number < 0 or not len(self):
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        position = self.kinds.position[:, number][self.kind]
-        rows = np.flatnonzero(position >= 0)
-        return rows, self.slot[rows] + position[rows]
+        with self.lock:
+            self.settle()
+            number = self.kinds.number(name)
+            if number < 0 or not len(self):
+                return np.zeros(0, np.int64), np.zeros(0, np.int64)
+            position = self.kinds.position[:, number][self.kind]
+            rows = np.flatnonzero(position >= 0)
+            return rows, self.slot[rows] + position[rows]

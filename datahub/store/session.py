@@ -75,11 +75,17 @@ class Store:
     def transaction(self) -> Iterator[Connection]:
         """One transaction on the connection that stays open: the journal commits a hundred times a second.
 
+        Once the database has failed anybody there is no other: what is in memory may be ahead of what is durable, and
+        must not be taken for it (a reading whose commit failed would come again as a duplicate).
+
         Raises:
-            StoreFailed: if the database cannot do it now.
+            StoreFailed: if the database cannot do it now, or could not do something before.
         """
-        with self._watched(), self.lock, self._line.begin():
-            yield self._line
+        with self._watched(), self.lock:
+            if self.failed is not None:
+                raise self.failed
+            with self._line.begin():
+                yield self._line
 
     @contextmanager
     def _watched(self) -> Iterator[None]:

@@ -26,18 +26,23 @@ class HeldBus:
 
     def receive(self, *, wait_s: float = 0.0) -> Sequence[Delivery]:
         """What is to be taken in again, then what has come up."""
-        found = self._wire.receive(wait_s=0.0 if self._back else wait_s)
-        self._open = [*self._back, *found] if self._back else found
+        came = self._wire.receive(wait_s=0.0 if self._back else wait_s)
+        found = [*self._back, *came] if self._back else came
         self._back = []
-        return self._open
+        self._open = [*self._open, *found] if self._open else found
+        return found
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
-        """These are durable."""
+        """These are durable, and no others."""
         self._wire.acknowledge(deliveries)
-        self._open = ()
+        if deliveries is self._open:
+            self._open = ()
+        elif deliveries:
+            durable = {id(one) for one in deliveries}
+            self._open = [one for one in self._open if id(one) not in durable]
 
     def again(self) -> None:
-        """What was received last and not acknowledged is to be received once more."""
+        """What was received and not acknowledged is to be received once more."""
         self._back = [*self._open, *self._back]
         self._open = ()
 

@@ -12,7 +12,7 @@ import pytest
 from hub_town import GATEWAY, METER, POST, T0, births, pack
 
 from datahub.contract.codes import AckStatus, Reason
-from datahub.contract.messages import Ack, Down, North, Up, Watermarks
+from datahub.contract.messages import Ack, Down, Marker, North, Up, Watermarks
 from datahub.contract.topics import Topics
 from datahub.contract.wire import encode
 from datahub.hub import Hub
@@ -119,6 +119,32 @@ def test_under_load_what_came_is_kept_and_acknowledged_and_taken_in_together_lat
     assert wire.marked == [(1, 1)]
     assert hub.queries.ledger().stored == 6
     hub.close()
+
+
+def test_a_marker_that_waited_is_told_though_somebody_else_has_taken_it_in(tmp_path: Path) -> None:
+    wire = Onlooker(tmp_path / FILE, Topics("harbour"))
+    hub = Hub("harbour", "440499", tmp_path, wire, start=T0, many=3)
+    send(hub, wire, births(METER, devices=[101]))
+    readings = [pack(101, [(101, "volume_m3", T0 + i, float(i))], first=i) for i in range(4)]
+    send(hub, wire, *readings[:2], Marker("field", "", T0 + 500, sent=2))
+    assert wire.told.pop() == (0, 1, 1, 3), "kept as they came"
+    wire.told.clear()
+
+    hub.take_in([births(METER, devices=[102])])
+    assert (hub.queries.ledger().stored, wire.kept(), wire.told) == (2, 0, []), "taken in, and nothing acknowledged"
+    wire.bus.field_end.send(readings[2])
+    marker = hub.intake()
+    assert (marker and marker.t) == T0 + 500
+    wire.bus.field_end.send(readings[3])
+    assert hub.intake() is None, "once"
+
+    send(hub, wire, *readings[:2], Marker("field", "", T0 + 600, sent=2))
+    hub.store.close()  # as a process that is killed
+    hub.observations.close()
+    again = Hub("harbour", "440499", tmp_path, wire, start=T0)
+    marker = again.intake()
+    assert (marker and marker.t) == T0 + 600
+    again.close()
 
 
 def test_what_was_kept_when_the_hub_ended_is_taken_in_by_the_next_one_and_only_once(tmp_path: Path) -> None:

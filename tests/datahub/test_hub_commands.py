@@ -60,6 +60,20 @@ def test_a_device_accepts_and_then_has_done_it(town: Town) -> None:
     assert (status.status, status.updated) == (AckStatus.DONE, T0 + 9)
 
 
+def test_a_device_cannot_answer_for_another_ones_order(town: Town) -> None:
+    dim(town)
+    before = town.hub.commands.status("d1")
+    town.send(
+        Ack(node=101, device=101, command="d1", status=AckStatus.REJECTED, t=T0 + 5, detail="not me"),
+        Ack(node=GATEWAY, device=202, command="d1", status=AckStatus.DONE, t=T0 + 6),
+    )
+    assert town.hub.tick(T0 + MINUTE) == []
+    assert town.hub.queries.ledger().unattributed == 0, "each spoke for itself, so both were let in"
+    assert town.hub.commands.status("d1") == before
+    town.send(ack(AckStatus.DONE, T0 + 9))
+    assert town.hub.tick(T0 + 2 * MINUTE) == [CommandMoved(T0 + 2 * MINUTE, "d1", 201, AckStatus.DONE)]
+
+
 def test_the_same_answer_twice_says_nothing_new(town: Town) -> None:
     dim(town)
     town.send(ack(AckStatus.ACCEPTED, T0 + 5), ack(AckStatus.ACCEPTED, T0 + 5))

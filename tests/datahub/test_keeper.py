@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from fastapi.testclient import TestClient
@@ -20,7 +21,7 @@ from datahub.hub import Hub
 from datahub.keeper import Keeper
 from datahub.store.failure import StoreFailed
 from datahub.store.session import FILE
-from datahub.transport.bus import Arrived, Delivery
+from datahub.transport.bus import Arrived, Delivery, Handed
 from datahub.transport.held import MOST, HeldBus
 from datahub.trouble import Cause, Troubles
 
@@ -35,6 +36,7 @@ class Line:
     acknowledged: list[int] = field(default_factory=list)
     down: list[Down] = field(default_factory=list)
     serial: int = 0
+    fetched: Event = field(default_factory=Event)
 
     def lay(self, *messages: object, qos: int = 1) -> None:
         for message in messages:
@@ -44,6 +46,8 @@ class Line:
 
     def receive(self, *, wait_s: float = 0.0) -> list[Delivery]:
         found, self.up = self.up, []
+        if found:
+            self.fetched.set()
         return found
 
     def acknowledge(self, deliveries: list[Delivery]) -> None:
@@ -102,6 +106,62 @@ def test_what_was_received_while_the_database_was_held_is_taken_in_after_it_once
         n / 8 for n in range(many + 2)
     ]
     assert keeper.hub.queries.ledger().duplicate == 0
+    keeper.hub.close()
+
+
+def test_what_a_door_hands_in_lets_go_of_nothing_that_the_intake_has_in_its_hands(tmp_path: Path) -> None:
+    line = Line()
+    keeper = kept(line, tmp_path)
+    line.acknowledged.clear()
+    line.fetched.clear()
+    line.lay(reading(1))
+
+    def turn() -> None:
+        with keeper.care():
+            keeper.hub.intake()
+
+    intake = Thread(target=turn)
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
+        with keeper.hub.store.lock:
+            intake.start()
+            assert line.fetched.wait(60)  # it has the reading, and waits for the lock
+            keeper.hub.take_in([births(METER, devices=[102])])
+            other.execute("BEGIN EXCLUSIVE")
+        intake.join()
+        other.execute("ROLLBACK")
+    assert (keeper.up, line.acknowledged) == (False, [])
+    assert keeper.mend()
+    for _ in range(2):
+        turn()
+    keeper.hub.tick(T0 + 2 * MINUTE)
+    assert keeper.hub.queries.new("volume_m3").value.tolist() == [1 / 8]
+    assert len(line.acknowledged) == 1
+    assert keeper.hub.registry.kind_of(102) == METER
+    keeper.hub.close()
+
+
+def test_what_waits_survives_a_door_whose_commit_failed(tmp_path: Path) -> None:
+    line = Line()
+    keeper = kept(line, tmp_path)
+    line.lay(*(reading(1 + n) for n in range(60)))
+    with keeper.care():
+        keeper.hub.intake()
+    assert len(keeper.hub.arrivals.waiting) == 60, "kept as they came, and acknowledged"
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreFailed):
+            keeper.hub.take_in([births(METER, devices=[102])])
+        other.execute("ROLLBACK")
+    line.lay(reading(61))
+    with keeper.care():
+        keeper.hub.intake()  # before anybody has looked whether all is well
+    assert not keeper.up
+    assert keeper.mend()
+    with keeper.care():
+        keeper.hub.intake()
+        keeper.hub.tick(T0 + 2 * MINUTE)
+    ledger = keeper.hub.queries.ledger()
+    assert (ledger.stored, ledger.duplicate) == (62, 0)
     keeper.hub.close()
 
 
@@ -199,6 +259,20 @@ def test_a_wire_holds_what_is_sure_and_lets_go_of_too_much_at_qos_0() -> None:
     again = held.receive()
     assert [one.token for one in again if isinstance(one, Arrived) and one.qos] == [2, 3]
     assert len(again) == 2 + MOST - 1
+
+
+def test_a_wire_hands_over_again_all_but_what_was_acknowledged() -> None:
+    line = Line()
+    held = HeldBus(line)
+    line.lay(reading(0), reading(1))
+    first, second = held.receive()
+    held.acknowledge([Handed(reading(0))])  # type: ignore[arg-type]
+    held.acknowledge([])
+    line.lay(reading(2))
+    (third,) = held.receive()
+    held.acknowledge([second])
+    held.again()
+    assert [id(one) for one in held.receive()] == [id(first), id(third)]
 
 
 def test_trouble_is_counted_from_its_beginning() -> None:

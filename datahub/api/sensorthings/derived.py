@@ -63,7 +63,8 @@ class Derived:
         self._hub = hub
         self._version: tuple[int, int] = (-1, -1)
         self._register: dict[int, tuple[str, str, str, float, float]] = {}
-        self._laid = self._lay_out()
+        with hub.store.lock:
+            self._laid = self._lay_out()
 
     def refresh(self) -> None:
         """Look whether things were entered into the asset register."""
