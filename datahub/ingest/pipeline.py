@@ -253,11 +253,16 @@ def _detail(
         t=now or 0,
         node=node,
         device=device,
-        property=name,
+        property=_writable(name),
         phenomenon_time=phenomenon_time,
         value=value,
-        detail=detail[:200],
+        detail=_writable(detail)[:200],
     )
+
+
+def _writable(said: str) -> str:
+    """Text as a database takes it: halves of characters, which no UTF-8 can write, by their number."""
+    return said.encode("utf-8", "backslashreplace").decode()
 
 
 def _marks(registry: Registry, row: Ints, epoch: Ints) -> Watermarks:

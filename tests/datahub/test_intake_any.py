@@ -68,6 +68,7 @@ ANYTHING = st.tuples(ANYWHERE, st.binary(max_size=200) | JSON.map(lambda it: jso
 )
 @given(st.lists(ANYTHING, min_size=1, max_size=4))
 @example([(TOPICS.of(METER_1, Word.OBS), b"[" * 100_000), (TOPICS.of(METER_1, Word.BIRTH), b'{"a":' * 100_000)])
+@example([("\ud800", b"")])
 def test_anything_is_taken_or_refused_by_name_and_counted(messages: list[tuple[str, bytes]]) -> None:
     town = Town(run="test")
     town.send(births(METER, devices=[METER_1]))
