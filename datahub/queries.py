@@ -21,6 +21,7 @@ from datahub.contract.errors import UsageError
 from datahub.contract.messages import KindDescriptor, PropertyDescriptor
 from datahub.contract.observations import Floats, Ints
 from datahub.devices.alarms import open_alarms
+from datahub.devices.condition import WORDS
 from datahub.devices.guard import Limits
 from datahub.devices.registry import STAGES
 from datahub.devices.shadow import Shadow
@@ -86,15 +87,17 @@ class Queries:
                 keep &= registry.device == device
             if near is not None:
                 keep &= distance_m(registry.lon, registry.lat, lon=near[0], lat=near[1]) <= near[2]
-            return self._devices(np.flatnonzero(keep))
+            words = self._hub.care.condition.words(self._hub.now or 0)
+            return self._devices(np.flatnonzero(keep), words)
 
-    def _devices(self, rows: Ints) -> Devices:
+    def _devices(self, rows: Ints, words: NDArray[np.uint8]) -> Devices:
         registry = self._hub.registry
         nodes = registry.nodes
         at = nodes.rows(registry.node[rows])
         return Devices(
             kinds=tuple(kind.name for kind in registry.kinds.kinds),
             stages=STAGES,
+            words=WORDS,
             device=registry.device[rows],
             object=registry.object[rows],
             node=registry.node[rows],
@@ -102,15 +105,16 @@ class Queries:
             stage=registry.stage[rows],
             lon=registry.lon[rows],
             lat=registry.lat[rows],
-            silent=nodes.silent[at],
-            dead=nodes.dead[at],
+            word=words[rows],
             heard=nodes.heard[at],
         )
 
     def dead(self, devices: Ints) -> NDArray[np.bool_]:
         """Whether the node that speaks for each device has died (last gasp or last will) and not come back.
 
-        A node that merely lost its link is silent, not dead. Unknown devices are not dead.
+        A node that merely lost its link is silent, not dead. Unknown devices are not dead. This is what the node itself
+        said, for those who decide by it (a feeder without power); it is not the word ``dead`` that pages show
+        (``Condition.words``), which a silence of days gives too, and which maintenance and retirement hide.
         """
         with self._hub.store.lock:
             registry = self._hub.registry
@@ -122,21 +126,13 @@ class Queries:
             return result
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """How many devices of each kind are active, silent, dead, in maintenance or retired."""
-        with self._hub.store.lock:
-            found = self.devices()
-            maintenance, retired = STAGES.index(DeviceState.MAINTENANCE), STAGES.index(DeviceState.RETIRED)
-            words = np.full(len(found), 0)
-            words[found.silent] = 1
-            words[found.dead] = 2
-            words[found.stage == maintenance] = 3
-            words[found.stage == retired] = 4
-            names = ("active", "silent", "dead", "maintenance", "retired")
-            table = np.bincount(found.kind.astype(np.int64) * 5 + words, minlength=5 * len(found.kinds))
-            return {
-                kind: dict(zip(names, table[5 * k : 5 * k + 5].tolist(), strict=True))
-                for k, kind in enumerate(found.kinds)
-            }
+        """How many devices of each kind are in each state (``Condition.words``)."""
+        found = self.devices()
+        size, width = len(found.kinds), len(found.words)
+        place = found.kind.astype(np.int64) * width + found.word
+        table = np.bincount(place, minlength=size * width).reshape(size, width).tolist()
+        names = [word.value for word in found.words]
+        return {kind: dict(zip(names, row, strict=True)) for kind, row in zip(found.kinds, table, strict=True)}
 
     # readings
 
