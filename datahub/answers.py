@@ -150,8 +150,9 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """Detail of a reading or message that was not stored."""
+    """Detail of a reading or message that was not stored; a later one has a greater ``id``."""
 
+    id: int
     reason: str
     t: int
     node: int

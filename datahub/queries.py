@@ -28,6 +28,7 @@ from datahub.devices.shadow import Shadow
 from datahub.events import AlarmOpened
 from datahub.ingest.latest import NEVER
 from datahub.ingest.ledger import Tally
+from datahub.store.paging import last_numbers
 from datahub.store.tables import AuditRow, QuarantineRow, RejectedRow
 
 if TYPE_CHECKING:
@@ -266,27 +267,31 @@ class Queries:
         with self._hub.store.session() as session:
             return open_alarms(session)
 
-    def rejected(self, *, limit: int = 100) -> list[Rejected]:
+    def rejected(self, *, limit: int = 100, before: int | None = None) -> list[Rejected]:
         """Details of what was refused lately, newest first."""
         with self._hub.store.session() as session:
-            rows = session.exec(select(RejectedRow).order_by(col(RejectedRow.id).desc()).limit(limit))
-            return [msgspec.convert(row.model_dump(exclude={"id"}), type=Rejected) for row in rows]
+            rows = session.exec(last_numbers(select(RejectedRow), RejectedRow.id, before=before, limit=limit))
+            return [msgspec.convert(row.model_dump(), type=Rejected) for row in rows]
 
     def limits(self) -> Limits:
         """What the hub bears of one node."""
         return self._hub.guard.limits
 
-    def quarantine(self, *, limit: int = 100) -> list[QuarantineRow]:
-        """Nodes in quarantine, then those that were, newest first."""
+    def quarantine(
+        self, *, held: bool | None = None, limit: int = 100, before: int | None = None
+    ) -> list[QuarantineRow]:
+        """Nodes that were taken for mad, newest first; ``held``: only those that still are in quarantine, or were."""
+        chosen = select(QuarantineRow)
+        if held is not None:
+            chosen = chosen.where((col(QuarantineRow.released) == 0) == held)
         with self._hub.store.session() as session:
-            order = (col(QuarantineRow.released) != 0, col(QuarantineRow.id).desc())
-            return list(session.exec(select(QuarantineRow).order_by(*order).limit(limit)))
+            return list(session.exec(last_numbers(chosen, QuarantineRow.id, before=before, limit=limit)))
 
-    def audit(self, *, limit: int = 100, subject: str = "") -> list[AuditRow]:
+    def audit(self, *, limit: int = 100, subject: str = "", before: int | None = None) -> list[AuditRow]:
         """What was done (to ``subject``), newest first."""
+        chosen = select(AuditRow).where(AuditRow.subject == subject) if subject else select(AuditRow)
         with self._hub.store.session() as session:
-            chosen = select(AuditRow).order_by(col(AuditRow.id).desc()).limit(limit)
-            return list(session.exec(chosen.where(AuditRow.subject == subject) if subject else chosen))
+            return list(session.exec(last_numbers(chosen, AuditRow.id, before=before, limit=limit)))
 
     def digest(self) -> str:
         """SHA-256 over all readings evaluated so far."""

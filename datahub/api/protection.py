@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from datahub.api.problems import Problem
 from datahub.api.seat import Seat
-from datahub.api.words import CodePath
+from datahub.api.words import Before, CodePath
 from datahub.contract.clock import to_utc
 from datahub.contract.errors import UsageError
 from datahub.queries import Queries
@@ -38,6 +38,7 @@ class LimitView(BaseModel):
 class QuarantineView(BaseModel):
     """A node that was taken for mad; ``released`` is empty while it is in quarantine."""
 
+    id: int
     node: str
     why: str
     detail: str
@@ -49,6 +50,7 @@ class QuarantineView(BaseModel):
 class AuditView(BaseModel):
     """Something that was done, by whom, to what."""
 
+    id: int
     time: str
     who: str
     action: str
@@ -82,9 +84,10 @@ def router(queries: Queries, *, release: Release, token: str) -> APIRouter:
         ]
 
     @routes.get("/quarantine")
-    def quarantine(limit: Count = 100) -> list[QuarantineView]:
+    def quarantine(held: bool | None = None, limit: Count = 100, before: Before = None) -> list[QuarantineView]:
         return [
             QuarantineView(
+                id=one.id or 0,
                 node=str(one.node),
                 why=one.why,
                 detail=one.detail,
@@ -92,7 +95,7 @@ def router(queries: Queries, *, release: Release, token: str) -> APIRouter:
                 released=to_utc(one.released) if one.released else "",
                 by=one.by,
             )
-            for one in queries.quarantine(limit=limit)
+            for one in queries.quarantine(held=held, limit=limit, before=before)
         ]
 
     @routes.post("/quarantine/{code}/release", status_code=204, dependencies=[allowed])
@@ -103,10 +106,19 @@ def router(queries: Queries, *, release: Release, token: str) -> APIRouter:
             raise Problem(409, str(error)) from error
 
     @routes.get("/audit")
-    def audit(limit: Count = 100, subject: Annotated[str, Query(max_length=64)] = "") -> list[AuditView]:
+    def audit(
+        limit: Count = 100, subject: Annotated[str, Query(max_length=64)] = "", before: Before = None
+    ) -> list[AuditView]:
         return [
-            AuditView(time=to_utc(one.t), who=one.who, action=one.action, subject=one.subject, detail=one.detail)
-            for one in queries.audit(limit=limit, subject=subject)
+            AuditView(
+                id=one.id or 0,
+                time=to_utc(one.t),
+                who=one.who,
+                action=one.action,
+                subject=one.subject,
+                detail=one.detail,
+            )
+            for one in queries.audit(limit=limit, subject=subject, before=before)
         ]
 
     return routes
