@@ -88,10 +88,9 @@ class Queries:
                 keep &= registry.device == device
             if near is not None:
                 keep &= distance_m(registry.lon, registry.lat, lon=near[0], lat=near[1]) <= near[2]
-            words = self._hub.care.condition.words(self._hub.now or 0)
-            return self._devices(np.flatnonzero(keep), words)
+            return self._devices(np.flatnonzero(keep))
 
-    def _devices(self, rows: Ints, words: NDArray[np.uint8]) -> Devices:
+    def _devices(self, rows: Ints) -> Devices:
         registry = self._hub.registry
         nodes = registry.nodes
         at = nodes.rows(registry.node[rows])
@@ -106,7 +105,7 @@ class Queries:
             stage=registry.stage[rows],
             lon=registry.lon[rows],
             lat=registry.lat[rows],
-            word=words[rows],
+            word=self._hub.care.condition.words(self._hub.now or 0, rows),
             heard=nodes.heard[at],
         )
 

@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
+from datahub.answers import Rejected
 from datahub.api.problems import Problem
 from datahub.api.words import Before, CodeText
 from datahub.books import Books, By, Part, pages
@@ -116,19 +117,7 @@ def router(queries: Queries, books: Books) -> APIRouter:
 
     @routes.get("/rejected")
     def rejected(limit: Annotated[int, Query(ge=1, le=1_000)] = 100, before: Before = None) -> list[RejectedView]:
-        return [
-            RejectedView(
-                id=one.id,
-                reason=one.reason,
-                time=to_utc(one.t),
-                node=str(one.node),
-                device=str(one.device),
-                property=one.property,
-                value=one.value,
-                detail=one.detail,
-            )
-            for one in queries.rejected(limit=limit, before=before)
-        ]
+        return [_rejected(one) for one in queries.rejected(limit=limit, before=before)]
 
     @routes.get("/gaps")
     def gaps(
@@ -168,6 +157,19 @@ def _part(one: Part) -> PartView:
         rejected=one.rejected,
         duplicate=one.duplicate,
         lost=one.lost,
+    )
+
+
+def _rejected(one: Rejected) -> RejectedView:
+    return RejectedView(
+        id=one.id,
+        reason=one.reason,
+        time=to_utc(one.t),
+        node=str(one.node),
+        device=str(one.device),
+        property=one.property,
+        value=one.value,
+        detail=one.detail,
     )
 
 

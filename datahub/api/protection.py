@@ -14,6 +14,7 @@ from datahub.api.words import Before, CodePath
 from datahub.contract.clock import to_utc
 from datahub.contract.errors import UsageError
 from datahub.queries import Queries
+from datahub.store.tables import AuditRow, QuarantineRow
 
 
 class Release(Protocol):
@@ -85,18 +86,7 @@ def router(queries: Queries, *, release: Release, token: str) -> APIRouter:
 
     @routes.get("/quarantine")
     def quarantine(held: bool | None = None, limit: Count = 100, before: Before = None) -> list[QuarantineView]:
-        return [
-            QuarantineView(
-                id=one.id or 0,
-                node=str(one.node),
-                why=one.why,
-                detail=one.detail,
-                since=to_utc(one.since),
-                released=to_utc(one.released) if one.released else "",
-                by=one.by,
-            )
-            for one in queries.quarantine(held=held, limit=limit, before=before)
-        ]
+        return [_held(one) for one in queries.quarantine(held=held, limit=limit, before=before)]
 
     @routes.post("/quarantine/{code}/release", status_code=204, dependencies=[allowed])
     def let_out(code: CodePath, body: Word) -> None:
@@ -109,16 +99,24 @@ def router(queries: Queries, *, release: Release, token: str) -> APIRouter:
     def audit(
         limit: Count = 100, subject: Annotated[str, Query(max_length=64)] = "", before: Before = None
     ) -> list[AuditView]:
-        return [
-            AuditView(
-                id=one.id or 0,
-                time=to_utc(one.t),
-                who=one.who,
-                action=one.action,
-                subject=one.subject,
-                detail=one.detail,
-            )
-            for one in queries.audit(limit=limit, subject=subject, before=before)
-        ]
+        return [_done(one) for one in queries.audit(limit=limit, subject=subject, before=before)]
 
     return routes
+
+
+def _held(row: QuarantineRow) -> QuarantineView:
+    return QuarantineView(
+        id=row.id or 0,
+        node=str(row.node),
+        why=row.why,
+        detail=row.detail,
+        since=to_utc(row.since),
+        released=to_utc(row.released) if row.released else "",
+        by=row.by,
+    )
+
+
+def _done(row: AuditRow) -> AuditView:
+    return AuditView(
+        id=row.id or 0, time=to_utc(row.t), who=row.who, action=row.action, subject=row.subject, detail=row.detail
+    )

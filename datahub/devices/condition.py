@@ -127,17 +127,20 @@ class Condition:
             self.drift.fit()
             self._version = self._registry.version
 
-    def words(self, t: int) -> NDArray[np.uint8]:
-        """Number of each device's word (``WORDS``) at city time ``t`` [ms], in registry order.
+    def words(self, t: int, rows: Ints | None = None) -> NDArray[np.uint8]:
+        """Number of each device's word (``WORDS``) at city time ``t`` [ms], in registry order; of some rows, if given.
 
         The only place where it is decided how a device is; every page, list and count takes it from here. A device is
         as the line of its node is, unless a person took it out of service. Whoever needs what a node itself said,
         whatever a person or the clock makes of it, asks ``Queries.dead``.
         """
         seat, _ = self._seats()
-        result: NDArray[np.uint8] = self._lines(t)[seat]
+        stages = self._registry.stage
+        if rows is not None:
+            seat, stages = seat[rows], stages[rows]
+        result = self._lines(seat, t=t)
         for stage, word in _OUT_OF_SERVICE:
-            result[self._registry.stage == stage] = word
+            result[stages == stage] = word
         return result
 
     def words_of_nodes(self, t: int) -> NDArray[np.uint8]:
@@ -146,7 +149,7 @@ class Condition:
         In maintenance, not retired, where any of it is to come back.
         """
         seat, behind = self._seats()
-        result = self._lines(t)
+        result = self._lines(np.arange(len(behind)), t=t)
         out = np.zeros(len(result), np.int64)
         for stage, word in _OUT_OF_SERVICE:
             node, count = np.unique(seat[self._registry.stage == stage], return_counts=True)
@@ -155,15 +158,15 @@ class Condition:
             result[gone] = word
         return result
 
-    def _lines(self, t: int) -> NDArray[np.uint8]:
-        """How the line of each node is: online, silent, or dead by its own word or by a long silence."""
+    def _lines(self, at: Ints, *, t: int) -> NDArray[np.uint8]:
+        """How the lines of nodes (rows) are: online, silent, or dead by their own word or by a long silence."""
         nodes = self._registry.nodes
-        result = np.full(len(nodes), WORDS.index(Word.ONLINE), np.uint8)
-        silent = np.flatnonzero(nodes.silent)
+        result = np.full(len(at), WORDS.index(Word.ONLINE), np.uint8)
+        silent = np.flatnonzero(nodes.silent[at])
         result[silent] = WORDS.index(Word.SILENT)
-        long = (t - nodes.heard[silent]) / self.policy.dead_ratio.value > nodes.tolerated_ms[silent]
-        result[nodes.dead] = WORDS.index(Word.DEAD)
-        result[silent[long]] = WORDS.index(Word.DEAD)
+        quiet_ms = (t - nodes.heard[at[silent]]) / self.policy.dead_ratio.value
+        result[silent[quiet_ms > nodes.tolerated_ms[at[silent]]]] = WORDS.index(Word.DEAD)
+        result[nodes.dead[at]] = WORDS.index(Word.DEAD)
         return result
 
     def _seats(self) -> tuple[Ints, Ints]:
