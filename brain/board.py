@@ -98,7 +98,7 @@ class Board:
         """Make the situation of city time ``t`` [ms]."""
         memory, queries, curves = self.office.memory, self.queries, self.curves
         if queries is not None and (self._layers_at < 0 or t - self._layers_at >= _LAYERS_MS):
-            self._layers, self._layers_at = _layers(queries), t
+            self._layers, self._layers_at = layers(queries), t
         self.situation = Situation(
             t=t,
             city=Name(self.city.zh, self.city.en),
@@ -332,21 +332,22 @@ def _orders(it: Incident) -> tuple[str, ...]:
     return ()
 
 
-def _layers(queries: Queries) -> tuple[Layer, ...]:
-    """Every kind of device by state, and by cell of the map."""
+def layers(queries: Queries) -> tuple[Layer, ...]:
+    """Every kind of device by state, and by cell of the map; how each is, the hub says."""
     found, counts = queries.devices(), queries.counts()
+    unheard = found.unheard()
     names = {kind.name: Name(kind.zh, kind.en) for kind in queries.kinds()}
     east, north = np.floor(found.lon / _CELL_DEG).astype(np.int64), np.floor(found.lat / _CELL_DEG).astype(np.int64)
-    layers = []
+    result = []
     for number, kind in enumerate(found.kinds):
         mine = found.kind == number
         key, place = np.unique(east[mine] * 100_000 + north[mine], return_inverse=True)
         total = np.bincount(place, minlength=len(key))
-        abnormal = np.bincount(place, (found.silent | found.dead)[mine], minlength=len(key))
+        abnormal = np.bincount(place, unheard[mine], minlength=len(key))
         cells = tuple(
             Cell((k // 100_000 + 0.5) * _CELL_DEG, (k % 100_000 + 0.5) * _CELL_DEG, int(n), int(bad))
             for k, n, bad in zip(key.tolist(), total.tolist(), abnormal.tolist(), strict=True)
         )
         count = counts[kind]
-        layers.append(Layer(kind, names[kind], count["active"], count["silent"], count["dead"], cells))
-    return tuple(layers)
+        result.append(Layer(kind, names[kind], count["online"], count["silent"], count["dead"], cells))
+    return tuple(result)

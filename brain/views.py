@@ -236,7 +236,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Devices of one kind in one cell of the map: how many, and how many of them are not as they should be."""
+    """Devices of one kind in one cell of the map: how many, and how many of them should speak and do not."""
 
     lon: float
     lat: float
@@ -246,11 +246,11 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """All devices of one kind by state, and where they are."""
+    """All devices of one kind that are in service, by state, and where all of them are."""
 
     kind: str
     name: Name
-    active: int
+    online: int
     silent: int
     dead: int
     cells: tuple[Cell, ...]

@@ -10,18 +10,20 @@ from numpy.typing import NDArray
 
 from datahub.contract.codes import DeviceState, Quality
 from datahub.contract.observations import Floats, Ints
+from datahub.devices.condition import Word
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Devices:
     """Devices in columns of length n, by code.
 
-    ``kind`` indexes ``kinds``, ``stage`` indexes ``stages``; ``silent`` and ``dead`` are those of its node, ``heard``
-    when that last spoke [ms; its own clock].
+    ``kind`` indexes ``kinds``, ``stage`` indexes ``stages``, ``word`` indexes ``words``: how each is, in one word
+    (``Condition.words``); ``heard`` when its node last spoke [ms; its own clock].
     """
 
     kinds: tuple[str, ...]
     stages: tuple[DeviceState, ...]
+    words: tuple[Word, ...]
     device: Ints
     object: Ints
     node: Ints
@@ -29,12 +31,15 @@ class Devices:
     stage: NDArray[np.uint8]
     lon: Floats
     lat: Floats
-    silent: NDArray[np.bool_]
-    dead: NDArray[np.bool_]
+    word: NDArray[np.uint8]
     heard: Ints
 
     def __len__(self) -> int:
         return len(self.device)
+
+    def unheard(self) -> NDArray[np.bool_]:
+        """Those that should speak and do not: silent or dead, and not out of service."""
+        return np.isin(self.word, [self.words.index(word) for word in (Word.SILENT, Word.DEAD)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +129,8 @@ class Aggregates:
 class Health(msgspec.Struct, frozen=True):
     """How the hub is. Times in ms of city time.
 
+    ``silent_nodes``, ``dead_nodes``: nodes of which that is the word (``Condition.words_of_nodes``); one that speaks
+    only for devices out of service is neither.
     ``waiting``: readings that no tick has seen; ``unwritten``: those and packs that are evaluated and not in the column
     store yet. Both are durable in the journal.
     ``claims_refused``: births since the first day of the database for devices for which another node speaks.
@@ -143,8 +150,9 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """Detail of a reading or message that was not stored."""
+    """Detail of a reading or message that was not stored; a later one has a greater ``id``."""
 
+    id: int
     reason: str
     t: int
     node: int

@@ -111,10 +111,10 @@ class Books:
         with self._hub.store.lock:
             return self._hub.gaps.open(node=node)
 
-    def declared(self, *, node: int | None = None, limit: int = 100) -> list[Gap]:
+    def declared(self, *, node: int | None = None, limit: int = 100, before: int | None = None) -> list[Gap]:
         """Sequences that a node declared lost for ever, newest first."""
         with self._hub.store.session() as session:
-            return declared(session, node=node, limit=limit)
+            return declared(session, node=node, limit=limit, before=before)
 
 
 def _sorted(names: Sequence[str], place: Ints) -> tuple[list[str], Ints]:

@@ -24,6 +24,7 @@ from datahub.devices import policy
 from datahub.devices.alarms import Alarms, keep_alarms
 from datahub.devices.batches import Batches
 from datahub.devices.care import Care
+from datahub.devices.condition import WORDS, Word
 from datahub.devices.credentials import Credentials
 from datahub.devices.flapping import Flapping
 from datahub.devices.gaps import Gaps
@@ -361,14 +362,14 @@ class Hub:
     def health(self) -> Health:
         """How the hub is."""
         with self.store.lock:
-            nodes = self.registry.nodes
+            words = self.care.condition.words_of_nodes(self.now or 0)
             return Health(
                 now=self.now,
                 tick=self._tick,
                 devices=len(self.registry),
-                nodes=len(nodes),
-                silent_nodes=int(nodes.silent.sum()),
-                dead_nodes=int(nodes.dead.sum()),
+                nodes=len(words),
+                silent_nodes=int((words == WORDS.index(Word.SILENT)).sum()),
+                dead_nodes=int((words == WORDS.index(Word.DEAD)).sum()),
                 waiting=self.memory.waiting,
                 unwritten=self.memory.unwritten,
                 open_alarms=self._alarms.count(),

@@ -21,12 +21,14 @@ from datahub.contract.errors import UsageError
 from datahub.contract.messages import KindDescriptor, PropertyDescriptor
 from datahub.contract.observations import Floats, Ints
 from datahub.devices.alarms import open_alarms
+from datahub.devices.condition import WORDS
 from datahub.devices.guard import Limits
 from datahub.devices.registry import STAGES
 from datahub.devices.shadow import Shadow
 from datahub.events import AlarmOpened
 from datahub.ingest.latest import NEVER
 from datahub.ingest.ledger import Tally
+from datahub.store.paging import last_numbers
 from datahub.store.tables import AuditRow, QuarantineRow, RejectedRow
 
 if TYPE_CHECKING:
@@ -95,6 +97,7 @@ class Queries:
         return Devices(
             kinds=tuple(kind.name for kind in registry.kinds.kinds),
             stages=STAGES,
+            words=WORDS,
             device=registry.device[rows],
             object=registry.object[rows],
             node=registry.node[rows],
@@ -102,15 +105,16 @@ class Queries:
             stage=registry.stage[rows],
             lon=registry.lon[rows],
             lat=registry.lat[rows],
-            silent=nodes.silent[at],
-            dead=nodes.dead[at],
+            word=self._hub.care.condition.words(self._hub.now or 0, rows),
             heard=nodes.heard[at],
         )
 
     def dead(self, devices: Ints) -> NDArray[np.bool_]:
         """Whether the node that speaks for each device has died (last gasp or last will) and not come back.
 
-        A node that merely lost its link is silent, not dead. Unknown devices are not dead.
+        A node that merely lost its link is silent, not dead. Unknown devices are not dead. This is what the node itself
+        said, for those who decide by it (a feeder without power); it is not the word ``dead`` that pages show
+        (``Condition.words``), which a silence of days gives too, and which maintenance and retirement hide.
         """
         with self._hub.store.lock:
             registry = self._hub.registry
@@ -122,21 +126,13 @@ class Queries:
             return result
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """How many devices of each kind are active, silent, dead, in maintenance or retired."""
-        with self._hub.store.lock:
-            found = self.devices()
-            maintenance, retired = STAGES.index(DeviceState.MAINTENANCE), STAGES.index(DeviceState.RETIRED)
-            words = np.full(len(found), 0)
-            words[found.silent] = 1
-            words[found.dead] = 2
-            words[found.stage == maintenance] = 3
-            words[found.stage == retired] = 4
-            names = ("active", "silent", "dead", "maintenance", "retired")
-            table = np.bincount(found.kind.astype(np.int64) * 5 + words, minlength=5 * len(found.kinds))
-            return {
-                kind: dict(zip(names, table[5 * k : 5 * k + 5].tolist(), strict=True))
-                for k, kind in enumerate(found.kinds)
-            }
+        """How many devices of each kind are in each state (``Condition.words``)."""
+        found = self.devices()
+        size, width = len(found.kinds), len(found.words)
+        place = found.kind.astype(np.int64) * width + found.word
+        table = np.bincount(place, minlength=size * width).reshape(size, width).tolist()
+        names = [word.value for word in found.words]
+        return {kind: dict(zip(names, row, strict=True)) for kind, row in zip(found.kinds, table, strict=True)}
 
     # readings
 
@@ -270,27 +266,31 @@ class Queries:
         with self._hub.store.session() as session:
             return open_alarms(session)
 
-    def rejected(self, *, limit: int = 100) -> list[Rejected]:
+    def rejected(self, *, limit: int = 100, before: int | None = None) -> list[Rejected]:
         """Details of what was refused lately, newest first."""
         with self._hub.store.session() as session:
-            rows = session.exec(select(RejectedRow).order_by(col(RejectedRow.id).desc()).limit(limit))
-            return [msgspec.convert(row.model_dump(exclude={"id"}), type=Rejected) for row in rows]
+            rows = session.exec(last_numbers(select(RejectedRow), RejectedRow.id, before=before, limit=limit))
+            return [msgspec.convert(row.model_dump(), type=Rejected) for row in rows]
 
     def limits(self) -> Limits:
         """What the hub bears of one node."""
         return self._hub.guard.limits
 
-    def quarantine(self, *, limit: int = 100) -> list[QuarantineRow]:
-        """Nodes in quarantine, then those that were, newest first."""
+    def quarantine(
+        self, *, held: bool | None = None, limit: int = 100, before: int | None = None
+    ) -> list[QuarantineRow]:
+        """Nodes that were taken for mad, newest first; ``held``: only those that still are in quarantine, or were."""
+        chosen = select(QuarantineRow)
+        if held is not None:
+            chosen = chosen.where((col(QuarantineRow.released) == 0) == held)
         with self._hub.store.session() as session:
-            order = (col(QuarantineRow.released) != 0, col(QuarantineRow.id).desc())
-            return list(session.exec(select(QuarantineRow).order_by(*order).limit(limit)))
+            return list(session.exec(last_numbers(chosen, QuarantineRow.id, before=before, limit=limit)))
 
-    def audit(self, *, limit: int = 100, subject: str = "") -> list[AuditRow]:
+    def audit(self, *, limit: int = 100, subject: str = "", before: int | None = None) -> list[AuditRow]:
         """What was done (to ``subject``), newest first."""
+        chosen = select(AuditRow).where(AuditRow.subject == subject) if subject else select(AuditRow)
         with self._hub.store.session() as session:
-            chosen = select(AuditRow).order_by(col(AuditRow.id).desc()).limit(limit)
-            return list(session.exec(chosen.where(AuditRow.subject == subject) if subject else chosen))
+            return list(session.exec(last_numbers(chosen, AuditRow.id, before=before, limit=limit)))
 
     def digest(self) -> str:
         """SHA-256 over all readings evaluated so far."""

@@ -131,7 +131,7 @@ def devices(situation: Situation, look: Look) -> Panel:
     return {
         layer.kind: {
             "name": look.words.of(layer.name),
-            "active": layer.active,
+            "online": layer.online,
             "silent": layer.silent,
             "dead": layer.dead,
             "cells": {f"{cell.lat:.3f},{cell.lon:.3f}": [cell.total, cell.abnormal] for cell in layer.cells},

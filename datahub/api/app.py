@@ -63,7 +63,6 @@ def app(
         broker, things: as for ``attach``.
         troubles: what is the matter with the hub, where somebody keeps it (``Keeper``).
     """
-    api = FastAPI(title="citybrain hub", version=_version(), docs_url=None, redoc_url=None)
     api = FastAPI(
         title="citybrain hub",
         version=_version(),

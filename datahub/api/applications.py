@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from datahub.api.problems import Problem
 from datahub.api.seat import Seat
-from datahub.api.words import Moment, Whole, milliseconds
+from datahub.api.words import Before, Moment, Whole, milliseconds
 from datahub.area_queries import AreaQueries
 from datahub.contract.clock import to_utc
 from datahub.contract.errors import UsageError
@@ -153,8 +153,8 @@ def _applying(
         return _view(applications.find(number))
 
     @routes.get("", dependencies=[allowed])
-    def every(limit: Annotated[int, Query(ge=1, le=1_000)] = 100) -> list[ApplicationView]:
-        return [_view(one) for one in applications.every(limit=limit)]
+    def every(limit: Annotated[int, Query(ge=1, le=1_000)] = 100, before: Before = None) -> list[ApplicationView]:
+        return [_view(one) for one in applications.every(limit=limit, before=before)]
 
     @routes.get("/{number}", dependencies=[allowed])
     def one(number: Number) -> ApplicationView:

@@ -14,7 +14,7 @@ from datahub.api.aim import Aim, aimed
 from datahub.api.commands import LONGEST_S
 from datahub.api.problems import Problem
 from datahub.api.seat import Seat
-from datahub.api.words import CodeText, Name, Number, Numbers, Whole, city_now
+from datahub.api.words import BeforeId, CodeText, Name, Number, Numbers, Whole, city_now
 from datahub.commands import Policy
 from datahub.contract.clock import SECOND_MS, to_utc
 from datahub.contract.errors import UsageError
@@ -87,8 +87,12 @@ def router(hub: Hub, *, owned: Owned | None, token: str) -> APIRouter:
         return BatchView(**_view(batch))
 
     @routes.get("/batches")
-    def latest(limit: Annotated[int, Query(ge=1, le=1_000)] = 100) -> list[BatchView]:
-        return [BatchView(**_view(batch)) for batch in hub.batches.latest(limit=limit)]
+    def latest(limit: Annotated[int, Query(ge=1, le=1_000)] = 100, before: BeforeId = "") -> list[BatchView]:
+        try:
+            found = hub.batches.latest(limit=limit, before=before)
+        except UsageError as error:
+            raise Problem(404, str(error)) from error
+        return [BatchView(**_view(one)) for one in found]
 
     @routes.get("/batches/{id}")
     def batch(

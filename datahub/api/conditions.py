@@ -39,7 +39,7 @@ class DeviceHealth(BaseModel):
     device: str
     kind: str
     owner: str
-    state: str
+    state: Word
     score: float | None
     completeness: float | None
     timeliness: float | None

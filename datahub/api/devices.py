@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query
-from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from datahub.answers import Devices
 from datahub.api.problems import Problem
 from datahub.api.words import CodePath, CodeText, born, kind_of
 from datahub.contract.clock import to_utc
-from datahub.contract.codes import DeviceState
 from datahub.contract.messages import ArgumentDescriptor, PropertyDescriptor
 from datahub.contract.observations import Ints
 from datahub.contract.units import written_unit
 from datahub.devices.assets import Assets
+from datahub.devices.condition import WORDS, Word
 from datahub.queries import Queries
 
 MOST = 1_000
@@ -26,7 +24,7 @@ MOST = 1_000
 
 
 class Device(BaseModel):
-    """One device. ``state`` is active, silent or dead, as its node is; ``heard`` when that last spoke.
+    """One device. ``stage`` is where its working life stands, ``state`` how it is; ``heard`` when its node last spoke.
 
     ``owner`` is the department that the register names; empty if it names none.
     """
@@ -39,7 +37,7 @@ class Device(BaseModel):
     lon: float
     lat: float
     stage: str
-    state: str
+    state: Word
     heard: str | None
 
 
@@ -98,19 +96,6 @@ class Kind(BaseModel):
     counts: dict[str, int]
 
 
-class State(StrEnum):
-    """How a device is, in one word: as its node is, unless it is out of service."""
-
-    ACTIVE = "active"
-    SILENT = "silent"
-    DEAD = "dead"
-    MAINTENANCE = "maintenance"
-    RETIRED = "retired"
-
-
-_STATES: Final = tuple(State)
-
-
 def router(queries: Queries, assets: Assets | None) -> APIRouter:
     """Routes about devices; whose they are is known where the hub has a register."""
     routes = APIRouter(tags=["devices"])
@@ -125,7 +110,7 @@ def router(queries: Queries, assets: Assets | None) -> APIRouter:
         object: CodeText | None = None,  # noqa: A002 - the contract's word
         near: Annotated[str | None, Query(description="lon,lat,radius_m [deg, deg, m]")] = None,
         owner: Annotated[str | None, Query(max_length=64, description="department that owns it")] = None,
-        state: State | None = None,
+        state: Word | None = None,
         after: CodeText = "0",
         limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
     ) -> DevicePage:
@@ -136,7 +121,7 @@ def router(queries: Queries, assets: Assets | None) -> APIRouter:
         )
         keep = np.ones(len(found), np.bool_)
         if state is not None:
-            keep &= _states(found) == _STATES.index(state)
+            keep &= found.word == WORDS.index(state)
         if owner is not None:
             keep &= np.isin(found.device, assets.owned_by(owner)) if assets is not None else not owner
         return _page(found, np.flatnonzero(keep), after=int(after), limit=limit, assets=assets)
@@ -186,15 +171,6 @@ def _owners(assets: Assets | None, devices: Ints) -> list[str]:
     return [""] * len(devices) if assets is None else assets.owner_of(devices)
 
 
-def _states(found: Devices) -> NDArray[np.int64]:
-    """Index of each device's word in ``State``."""
-    words = np.zeros(len(found), np.int64)
-    words[found.silent], words[found.dead] = 1, 2
-    for state, stage in ((3, DeviceState.MAINTENANCE), (4, DeviceState.RETIRED)):
-        words[found.stage == found.stages.index(stage)] = state
-    return words
-
-
 def _view(found: Devices, i: int, *, owner: str) -> Device:
     heard = int(found.heard[i])
     return Device(
@@ -206,7 +182,7 @@ def _view(found: Devices, i: int, *, owner: str) -> Device:
         lon=float(found.lon[i]),
         lat=float(found.lat[i]),
         stage=found.stages[found.stage[i]],
-        state="dead" if found.dead[i] else "silent" if found.silent[i] else "active",
+        state=found.words[found.word[i]],
         heard=to_utc(heard) if heard > 0 else None,
     )
 

@@ -14,7 +14,7 @@ from datahub.api.aim import Aim, aimed
 from datahub.api.commands import LONGEST_S
 from datahub.api.problems import Problem
 from datahub.api.seat import Seat
-from datahub.api.words import CodeText, Name, Number, Numbers, Whole, city_now
+from datahub.api.words import BeforeId, CodeText, Name, Number, Numbers, Whole, city_now
 from datahub.contract.clock import to_utc
 from datahub.contract.errors import UsageError
 from datahub.contract.firmware import VERSION
@@ -124,8 +124,12 @@ def router(hub: Hub, *, owned: Owned | None, token: str) -> APIRouter:
         return JobView(**_view(job))
 
     @routes.get("/jobs")
-    def latest(limit: Annotated[int, Query(ge=1, le=1_000)] = 100) -> list[JobView]:
-        return [JobView(**_view(job)) for job in hub.jobs.latest(limit=limit)]
+    def latest(limit: Annotated[int, Query(ge=1, le=1_000)] = 100, before: BeforeId = "") -> list[JobView]:
+        try:
+            found = hub.jobs.latest(limit=limit, before=before)
+        except UsageError as error:
+            raise Problem(404, str(error)) from error
+        return [JobView(**_view(one)) for one in found]
 
     @routes.get("/jobs/{id}")
     def job(

@@ -7,7 +7,9 @@ from typing import Annotated, TypeAlias
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from datahub.api.words import CodeText
+from datahub.answers import Rejected
+from datahub.api.problems import Problem
+from datahub.api.words import Before, CodeText
 from datahub.books import Books, By, Part, pages
 from datahub.contract.clock import to_utc
 from datahub.devices.gaps import Gap
@@ -61,8 +63,12 @@ class DivisionView(BaseModel):
 
 
 class GapView(BaseModel):
-    """Sequences of a node's birth epoch that are missing, or that it declared lost for ever; both ends included."""
+    """Sequences of a node's birth epoch that are missing, or that it declared lost for ever; both ends included.
 
+    ``id`` numbers what was declared; what is missing has none, for it may come yet.
+    """
+
+    id: int | None
     node: str
     epoch: str
     first: int
@@ -76,6 +82,7 @@ class GapView(BaseModel):
 class RejectedView(BaseModel):
     """A reading or message that was not stored, and why."""
 
+    id: int
     reason: str
     time: str
     node: str
@@ -109,25 +116,19 @@ def router(queries: Queries, books: Books) -> APIRouter:
         )
 
     @routes.get("/rejected")
-    def rejected(limit: Annotated[int, Query(ge=1, le=1_000)] = 100) -> list[RejectedView]:
-        return [
-            RejectedView(
-                reason=one.reason,
-                time=to_utc(one.t),
-                node=str(one.node),
-                device=str(one.device),
-                property=one.property,
-                value=one.value,
-                detail=one.detail,
-            )
-            for one in queries.rejected(limit=limit)
-        ]
+    def rejected(limit: Annotated[int, Query(ge=1, le=1_000)] = 100, before: Before = None) -> list[RejectedView]:
+        return [_rejected(one) for one in queries.rejected(limit=limit, before=before)]
 
     @routes.get("/gaps")
-    def gaps(declared: bool = False, node: CodeText | None = None, limit: Count = 1_000) -> list[GapView]:
+    def gaps(
+        declared: bool = False, node: CodeText | None = None, limit: Count = 1_000, before: Before = None
+    ) -> list[GapView]:
         code = None if node is None else int(node)
-        found = books.declared(node=code, limit=limit) if declared else books.missing(node=code)[:limit]
-        return [_gap(one) for one in found]
+        if declared:
+            return [_gap(one) for one in books.declared(node=code, limit=limit, before=before)]
+        if before is not None:
+            raise Problem(422, "what is missing has no id to ask on from; give declared=true, or ask for one node")
+        return [_gap(one) for one in books.missing(node=code)[:limit]]
 
     return routes
 
@@ -159,8 +160,22 @@ def _part(one: Part) -> PartView:
     )
 
 
+def _rejected(one: Rejected) -> RejectedView:
+    return RejectedView(
+        id=one.id,
+        reason=one.reason,
+        time=to_utc(one.t),
+        node=str(one.node),
+        device=str(one.device),
+        property=one.property,
+        value=one.value,
+        detail=one.detail,
+    )
+
+
 def _gap(one: Gap) -> GapView:
     return GapView(
+        id=one.id or None,
         node=str(one.node),
         epoch=to_utc(one.epoch),
         first=one.first,

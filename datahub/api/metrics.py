@@ -118,8 +118,8 @@ class _Figures(Collector):
         health = self._queries.health()
         for name, help_, value in (
             ("citybrain_nodes", "Nodes known.", health.nodes),
-            ("citybrain_nodes_silent", "Nodes that have not spoken for too long.", health.silent_nodes),
-            ("citybrain_nodes_dead", "Nodes whose death was told.", health.dead_nodes),
+            ("citybrain_nodes_silent", "Nodes that have not spoken for longer than they may.", health.silent_nodes),
+            ("citybrain_nodes_dead", "Nodes that told their death, or are silent for far too long.", health.dead_nodes),
             ("citybrain_nodes_quarantined", "Nodes of which nothing is taken.", health.quarantined_nodes),
             ("citybrain_readings_waiting", "Readings that no tick has seen.", health.waiting),
             ("citybrain_rows_unwritten", "Rows in the journal only.", health.unwritten),

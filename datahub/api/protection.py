@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from datahub.api.problems import Problem
 from datahub.api.seat import Seat
-from datahub.api.words import CodePath
+from datahub.api.words import Before, CodePath
 from datahub.contract.clock import to_utc
 from datahub.contract.errors import UsageError
 from datahub.queries import Queries
+from datahub.store.tables import AuditRow, QuarantineRow
 
 
 class Release(Protocol):
@@ -38,6 +39,7 @@ class LimitView(BaseModel):
 class QuarantineView(BaseModel):
     """A node that was taken for mad; ``released`` is empty while it is in quarantine."""
 
+    id: int
     node: str
     why: str
     detail: str
@@ -49,6 +51,7 @@ class QuarantineView(BaseModel):
 class AuditView(BaseModel):
     """Something that was done, by whom, to what."""
 
+    id: int
     time: str
     who: str
     action: str
@@ -82,18 +85,8 @@ def router(queries: Queries, *, release: Release, token: str) -> APIRouter:
         ]
 
     @routes.get("/quarantine")
-    def quarantine(limit: Count = 100) -> list[QuarantineView]:
-        return [
-            QuarantineView(
-                node=str(one.node),
-                why=one.why,
-                detail=one.detail,
-                since=to_utc(one.since),
-                released=to_utc(one.released) if one.released else "",
-                by=one.by,
-            )
-            for one in queries.quarantine(limit=limit)
-        ]
+    def quarantine(held: bool | None = None, limit: Count = 100, before: Before = None) -> list[QuarantineView]:
+        return [_held(one) for one in queries.quarantine(held=held, limit=limit, before=before)]
 
     @routes.post("/quarantine/{code}/release", status_code=204, dependencies=[allowed])
     def let_out(code: CodePath, body: Word) -> None:
@@ -103,10 +96,27 @@ def router(queries: Queries, *, release: Release, token: str) -> APIRouter:
             raise Problem(409, str(error)) from error
 
     @routes.get("/audit")
-    def audit(limit: Count = 100, subject: Annotated[str, Query(max_length=64)] = "") -> list[AuditView]:
-        return [
-            AuditView(time=to_utc(one.t), who=one.who, action=one.action, subject=one.subject, detail=one.detail)
-            for one in queries.audit(limit=limit, subject=subject)
-        ]
+    def audit(
+        limit: Count = 100, subject: Annotated[str, Query(max_length=64)] = "", before: Before = None
+    ) -> list[AuditView]:
+        return [_done(one) for one in queries.audit(limit=limit, subject=subject, before=before)]
 
     return routes
+
+
+def _held(row: QuarantineRow) -> QuarantineView:
+    return QuarantineView(
+        id=row.id or 0,
+        node=str(row.node),
+        why=row.why,
+        detail=row.detail,
+        since=to_utc(row.since),
+        released=to_utc(row.released) if row.released else "",
+        by=row.by,
+    )
+
+
+def _done(row: AuditRow) -> AuditView:
+    return AuditView(
+        id=row.id or 0, time=to_utc(row.t), who=row.who, action=row.action, subject=row.subject, detail=row.detail
+    )

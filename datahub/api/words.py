@@ -10,7 +10,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Final, TypeAlias
 
-from fastapi import Path
+from fastapi import Path, Query
 from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, Strict, StringConstraints
 
 from datahub.api.problems import Problem
@@ -31,6 +31,16 @@ Numbers: TypeAlias = Annotated[
     Field(max_length=MOST_SETTINGS),
 ]
 """Arguments or settings by name, unit in the name."""
+
+Before: TypeAlias = Annotated[
+    int | None, Query(ge=1, lt=2**63, description="id of the last one seen: only older ones, newest first")
+]
+"""Where the next page of a list of numbered things begins."""
+
+BeforeId: TypeAlias = Annotated[
+    str, Query(max_length=128, description="id of the last one seen: only older ones, newest first")
+]
+"""The same of things that bear an id of their own."""
 
 CodePath: TypeAlias = Annotated[str, Path(pattern=r"^[0-9]{1,18}$", description="unified code")]
 

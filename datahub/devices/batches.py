@@ -14,6 +14,7 @@ from datahub.contract.codes import AckStatus, DeviceState
 from datahub.contract.errors import UsageError
 from datahub.contract.messages import Command
 from datahub.devices.registry import STAGES, Registry
+from datahub.store.paging import newest_first
 from datahub.store.session import Store
 from datahub.store.tables import AuditRow, BatchItemRow, BatchRow, CommandRow
 
@@ -142,23 +143,24 @@ class Batches:
             UsageError: if it was never ordered.
         """
         with self._store.session() as session:
-            row = session.get(BatchRow, id)
-            if row is None:
-                raise UsageError(f"no batch '{id:.64}' was ever ordered")
-            return self._status(session, row)
+            return self._status(session, _known(session, id))
 
     def devices(self, id: str) -> set[int]:  # noqa: A002
         """Codes of the devices at which a batch was aimed."""
         with self._store.session() as session:
             return set(session.exec(select(BatchItemRow.device).where(BatchItemRow.batch == id)))
 
-    def latest(self, *, limit: int = 100) -> list[Batch]:
-        """The latest batches, newest first."""
+    def latest(self, *, limit: int = 100, before: str = "") -> list[Batch]:
+        """The latest batches, newest first; of those older than the one called ``before``, if that is given.
+
+        Raises:
+            UsageError: if that was never ordered.
+        """
         with self._store.session() as session:
-            rows = session.exec(
-                select(BatchRow).order_by(col(BatchRow.issued).desc(), col(BatchRow.id)).limit(limit)
-            ).all()
-            return [self._status(session, row) for row in rows]
+            last = _known(session, before) if before else None
+            key = None if last is None else (last.issued, last.id)
+            page = newest_first(select(BatchRow), (BatchRow.issued, BatchRow.id), before=key, limit=limit)
+            return [self._status(session, row) for row in session.exec(page).all()]
 
     def _status(self, session: Session, row: BatchRow) -> Batch:
         counted = session.exec(
@@ -187,6 +189,13 @@ class Batches:
         with self._store.session() as session:
             issued = session.get_one(BatchRow, id).issued
             return list(_results(session.exec(asked).all(), issued=issued))
+
+
+def _known(session: Session, id: str) -> BatchRow:  # noqa: A002
+    row = session.get(BatchRow, id)
+    if row is None:
+        raise UsageError(f"no batch '{id:.64}' was ever ordered")
+    return row
 
 
 def _results(found: Sequence[tuple[BatchItemRow, CommandRow | None]], *, issued: int) -> Iterator[Result]:

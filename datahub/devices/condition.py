@@ -30,7 +30,10 @@ _DRIFT = "drift"
 
 
 class Word(StrEnum):
-    """How a device is, in one word (ours; workflow W4 names no list)."""
+    """How a device is, in one word (ours; workflow W4 names no list).
+
+    Not its stage of working life (``codes.DeviceState``): a device whose stage is ``active`` is online, silent or dead.
+    """
 
     ONLINE = "online"
     SILENT = "silent"
@@ -40,6 +43,11 @@ class Word(StrEnum):
 
 
 WORDS: tuple[Word, ...] = tuple(Word)
+
+_OUT_OF_SERVICE = tuple(
+    (STAGES.index(stage), WORDS.index(word))
+    for stage, word in ((DeviceState.RETIRED, Word.RETIRED), (DeviceState.MAINTENANCE, Word.MAINTENANCE))
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +82,8 @@ class Condition:
         self.tallies = Tallies(registry, tardy_s=policy.tardy_s.value)
         self.drift = Drift(registry, policy)
         self._version = -1
+        self._seated = -1
+        self._seat, self._behind = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._hour = -1
 
     def restore(self, session: Session, observations: Observations, *, t: int | None) -> None:
@@ -117,17 +127,56 @@ class Condition:
             self.drift.fit()
             self._version = self._registry.version
 
-    def words(self, t: int) -> NDArray[np.uint8]:
-        """Number of each device's word (``WORDS``) at city time ``t`` [ms], in registry order."""
-        registry, nodes = self._registry, self._registry.nodes
-        at = nodes.rows(registry.node)
-        quiet_ms = (t - nodes.heard[at]) / self.policy.dead_ratio.value
-        result = np.zeros(len(registry), np.uint8)
-        result[nodes.silent[at]] = WORDS.index(Word.SILENT)
-        result[nodes.dead[at] | (nodes.silent[at] & (quiet_ms > nodes.tolerated_ms[at]))] = WORDS.index(Word.DEAD)
-        result[registry.stage == STAGES.index(DeviceState.MAINTENANCE)] = WORDS.index(Word.MAINTENANCE)
-        result[registry.stage == STAGES.index(DeviceState.RETIRED)] = WORDS.index(Word.RETIRED)
+    def words(self, t: int, rows: Ints | None = None) -> NDArray[np.uint8]:
+        """Number of each device's word (``WORDS``) at city time ``t`` [ms], in registry order; of some rows, if given.
+
+        The only place where it is decided how a device is; every page, list and count takes it from here. A device is
+        as the line of its node is, unless a person took it out of service. Whoever needs what a node itself said,
+        whatever a person or the clock makes of it, asks ``Queries.dead``.
+        """
+        seat, _ = self._seats()
+        stages = self._registry.stage
+        if rows is not None:
+            seat, stages = seat[rows], stages[rows]
+        result = self._lines(seat, t=t)
+        for stage, word in _OUT_OF_SERVICE:
+            result[stages == stage] = word
         return result
+
+    def words_of_nodes(self, t: int) -> NDArray[np.uint8]:
+        """The same of the nodes, in their order: out of service where nothing behind them is in service.
+
+        In maintenance, not retired, where any of it is to come back.
+        """
+        seat, behind = self._seats()
+        result = self._lines(np.arange(len(behind)), t=t)
+        out = np.zeros(len(result), np.int64)
+        for stage, word in _OUT_OF_SERVICE:
+            node, count = np.unique(seat[self._registry.stage == stage], return_counts=True)
+            out[node] += count
+            gone = node[out[node] == behind[node]]
+            result[gone] = word
+        return result
+
+    def _lines(self, at: Ints, *, t: int) -> NDArray[np.uint8]:
+        """How the lines of nodes (rows) are: online, silent, or dead by their own word or by a long silence."""
+        nodes = self._registry.nodes
+        result = np.full(len(at), WORDS.index(Word.ONLINE), np.uint8)
+        silent = np.flatnonzero(nodes.silent[at])
+        result[silent] = WORDS.index(Word.SILENT)
+        quiet_ms = (t - nodes.heard[at[silent]]) / self.policy.dead_ratio.value
+        result[silent[quiet_ms > nodes.tolerated_ms[at[silent]]]] = WORDS.index(Word.DEAD)
+        result[nodes.dead[at]] = WORDS.index(Word.DEAD)
+        return result
+
+    def _seats(self) -> tuple[Ints, Ints]:
+        """Row of the node that speaks for each device, and for how many each node speaks."""
+        registry = self._registry
+        if self._seated != registry.version:
+            self._seat = registry.nodes.rows(registry.node)
+            self._behind = np.bincount(self._seat, minlength=len(registry.nodes))
+            self._seated = registry.version
+        return self._seat, self._behind
 
     def scores(self, t: int) -> Scores:
         """Quality of all devices as of city time ``t`` [ms]."""

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from datahub.contract.messages import Lost
 from datahub.ingest.windows import Windows
+from datahub.store.paging import last_numbers
 from datahub.store.tables import GapRow
 
 _KEY = tuple[int, int]
@@ -22,6 +23,7 @@ class Gap(msgspec.Struct, frozen=True):
         since: city time at which the hub first saw something beyond it, or the node gave it up [ms].
         declared: the node said that it will never come.
         why: in the node's words.
+        id: number by which the database knows what was declared, greater for a later one; else 0.
     """
 
     node: int
@@ -31,6 +33,7 @@ class Gap(msgspec.Struct, frozen=True):
     since: int
     declared: bool = False
     why: str = ""
+    id: int = 0
 
     @property
     def count(self) -> int:
@@ -69,7 +72,7 @@ class Gaps:
         if closed:
             connection.exec_driver_sql("DELETE FROM hub_gap WHERE node = ? AND epoch = ? AND NOT declared", closed)
         if new:
-            connection.exec_driver_sql(_INSERT, [msgspec.structs.astuple(one) for one in new])
+            connection.exec_driver_sql(_INSERT, [msgspec.structs.astuple(one)[:-1] for one in new])
 
     def open(self, *, node: int | None = None) -> list[Gap]:
         """What is missing, by node, epoch and sequence."""
@@ -84,10 +87,12 @@ def _named(key: _KEY, run: tuple[int, int], known: Sequence[Gap], *, t: int) -> 
     return Gap(*key, first, last, since)
 
 
-def declared(session: Session, *, node: int | None = None, limit: int = 100) -> list[Gap]:
+def declared(session: Session, *, node: int | None = None, limit: int = 100, before: int | None = None) -> list[Gap]:
     """What nodes declared lost, newest first."""
-    chosen = select(GapRow).where(col(GapRow.declared)).order_by(col(GapRow.id).desc()).limit(limit)
-    return [_gap(row) for row in session.exec(chosen if node is None else chosen.where(GapRow.node == node))]
+    chosen = select(GapRow).where(col(GapRow.declared))
+    chosen = chosen if node is None else chosen.where(GapRow.node == node)
+    rows = session.exec(last_numbers(chosen, GapRow.id, before=before, limit=limit))
+    return [msgspec.structs.replace(_gap(row), id=row.id or 0) for row in rows]
 
 
 def _gap(row: GapRow) -> Gap:

@@ -15,6 +15,7 @@ from datahub.devices import rollout
 from datahub.devices.batches import Batches
 from datahub.devices.joblife import MOVES, JobState, Sort, Step, move, step_many
 from datahub.devices.rollout import Plan
+from datahub.store.paging import newest_first
 from datahub.store.session import Store
 from datahub.store.tables import AuditRow, JobDeviceRow, JobRow
 
@@ -153,11 +154,17 @@ class Jobs:
         with self._store.session() as session:
             return _job(session, _known(session, id))
 
-    def latest(self, *, limit: int = 100) -> list[Job]:
-        """The latest jobs, newest first."""
+    def latest(self, *, limit: int = 100, before: str = "") -> list[Job]:
+        """The latest jobs, newest first; of those older than the one called ``before``, if that is given.
+
+        Raises:
+            UsageError: if that was never drafted.
+        """
         with self._store.session() as session:
-            rows = session.exec(select(JobRow).order_by(col(JobRow.drafted).desc(), col(JobRow.id)).limit(limit)).all()
-            return [_job(session, row) for row in rows]
+            last = _known(session, before) if before else None
+            key = None if last is None else (last.drafted, last.id)
+            page = newest_first(select(JobRow), (JobRow.drafted, JobRow.id), before=key, limit=limit)
+            return [_job(session, row) for row in session.exec(page).all()]
 
     def results(self, id: str, *, after: int = 0, limit: int = 1_000, step: str = "") -> list[JobResult]:  # noqa: A002
         """Results of a job's devices with codes beyond ``after`` (of one step), by code."""

@@ -15,6 +15,7 @@ from datahub.contract.codes import ApplicationStage as Stage
 from datahub.contract.errors import IllegalMove, UsageError
 from datahub.resources.limits import Limits
 from datahub.resources.scope import Scope, to_text
+from datahub.store.paging import last_numbers
 from datahub.store.session import Store
 from datahub.store.tables import ApplicationRow, AuditRow, CodeRow
 
@@ -139,10 +140,11 @@ class Applications:
         with self._store.session() as session:
             return _of(session, number)
 
-    def every(self, *, limit: int = 100) -> list[ApplicationRow]:
+    def every(self, *, limit: int = 100, before: int | None = None) -> list[ApplicationRow]:
         """Applications, newest first."""
         with self._store.session() as session:
-            return list(session.exec(select(ApplicationRow).order_by(col(ApplicationRow.id).desc()).limit(limit)))
+            page = last_numbers(select(ApplicationRow), ApplicationRow.id, before=before, limit=limit)
+            return list(session.exec(page))
 
     @staticmethod
     def _move(session: Session, number: int, to: Stage, *, t: int, by: str, words: str) -> ApplicationRow:

@@ -66,7 +66,7 @@ def test_every_state_and_alarm_that_the_hub_knows_has_a_word() -> None:
     wanted += [f"hub.order_{status}" for status in (*AckStatus, REFUSED)]
     wanted += [f"hub.fault_{kind}" for kind in (*OVER_HOURS, SILENT, FLAPPING, FLOOD, RUBBISH)]
     wanted += [f"hub.fault_{one.name}" for one in thresholds.load()]
-    wanted += [f"hub.{word}" for word in Word if word is not Word.ONLINE]
+    wanted += [f"{page}{word}" for page in ("hub.", "map.state_") for word in Word]
     assert [key for key in wanted if not words("zh").knows(key)] == []
 
 

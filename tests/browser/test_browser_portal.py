@@ -82,7 +82,7 @@ def pole(hub: str, page: Page) -> dict[str, Any]:
 
 
 def test_devices_are_listed_by_kind_owner_and_state(hub: str, page: Page, pole: dict[str, Any], heard: Heard) -> None:
-    kinds = {one["name"]: one["counts"]["active"] for one in ask(hub, "/kinds")}
+    kinds = {one["name"]: one["counts"]["online"] for one in ask(hub, "/kinds")}
     rows = page.locator(".cb-hub-list tbody tr")
     expect(page.locator(".cb-hub-list h2 span")).to_have_text(f"{kinds['smart_pole']} found")
     expect(rows).to_have_count(min(kinds["smart_pole"], 100))

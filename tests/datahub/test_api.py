@@ -159,7 +159,7 @@ def test_one_device_says_what_and_how_it_is(house: House) -> None:
         "lon": pytest.approx(113.502),
         "lat": 22.2,
         "stage": "active",
-        "state": "active",
+        "state": "online",
         "heard": to_utc(T0 + 9 * MINUTE_MS),
     }
     kinds = house.get("/kinds")
@@ -391,7 +391,7 @@ def test_metrics_are_strict_openmetrics_and_agree_with_the_ledger(house: House) 
     assert samples[("citybrain_readings_received_total",)] == 30
     assert samples[("citybrain_readings_total", ("fate", "stored"))] == 30
     assert samples[("citybrain_readings_stored_total", ("kind", "pressure_logger"))] == 30
-    assert samples[("citybrain_devices", ("kind", "valve_actuator"), ("state", "active"))] == 1
+    assert samples[("citybrain_devices", ("kind", "valve_actuator"), ("state", "online"))] == 1
     assert samples[("citybrain_city_time_seconds",)] == (T0 + 10 * MINUTE_MS) / 1000
     assert house.client.get("/metrics").headers["content-type"].startswith("text/plain")
 

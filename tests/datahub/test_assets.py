@@ -240,7 +240,7 @@ def test_devices_are_found_by_owner_and_state_and_what_was_surveyed_shows_its_gu
         assert found("") == lights + rest
         assert found("owner=lighting") == lights
         assert found("owner=lighting&state=dead") == [("202", "lighting")]
-        assert found("state=active&after=201") == rest
+        assert found("state=online&after=201") == rest
         assert found("owner=") == [("204", ""), ("205", "")]
         assert found("owner=nobody-knows") == []
         assert client.get("/devices?owner=lighting&limit=1").json()["next"] == "201"

@@ -208,7 +208,9 @@ def test_a_declared_gap_lets_the_watermark_go_on_and_stands_in_the_ledger_as_los
     town.hub.tick(T0 + 2 * MINUTE)
     books, tally = Books(town.hub), town.hub.queries.ledger()
     assert books.missing() == []
-    assert books.declared() == [Gap(101, T0, 2, 5, T0 + MINUTE, True, "memory full")], "what had come is not lost"
+    assert [msgspec.structs.replace(one, id=0) for one in books.declared()] == [
+        Gap(101, T0, 2, 5, T0 + MINUTE, True, "memory full")
+    ], "what had come is not lost"
     assert (tally.stored, tally.lost, tally.received, tally.duplicate) == (4, 4, 4, 0)
     assert tally.stored + tally.rejected + tally.lost == 8, "published: all that was numbered"
     town.send(meter(3))

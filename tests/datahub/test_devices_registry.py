@@ -116,7 +116,7 @@ def test_a_node_that_says_nothing_for_long_is_a_fault_until_it_speaks() -> None:
     alarm = f"device_silent:{GATEWAY}:{fell}"
     assert said == [AlarmOpened(fell, alarm, "device_silent", GATEWAY, "", 125 * 60.0, 120 * 60.0, True)]
     assert town.hub.queries.counts()["smart_pole"] == {
-        "active": 0,
+        "online": 0,
         "silent": 2,
         "dead": 0,
         "maintenance": 0,
@@ -135,10 +135,10 @@ def test_the_dead_are_not_silent_and_a_birth_brings_them_back() -> None:
     assert town.hub.tick(T0 + 60 * MINUTE) == []
     assert [town.hub.queries.counts()[kind]["dead"] for kind in ("smart_pole", "water_meter")] == [1, 1]
     town.send(births(POST, devices=[201], nodes=[GATEWAY], epoch=T0 + 60 * MINUTE))
-    assert town.hub.queries.counts()["smart_pole"]["active"] == 1
+    assert town.hub.queries.counts()["smart_pole"]["online"] == 1
     town.send(Death(node=GATEWAY, epoch=T0))
     town.hub.tick(T0 + 61 * MINUTE)
-    assert town.hub.queries.counts()["smart_pole"]["active"] == 1
+    assert town.hub.queries.counts()["smart_pole"]["online"] == 1
     town.hub.close()
 
 

@@ -72,7 +72,7 @@ export class Devices {
     const { L, look } = this, color = (name) => look.css.getPropertyValue(name).trim();
     for (const each of devices) {
       if (look.off[each.kind]) continue;
-      const well = each.state === "active";
+      const well = each.state === "online";
       const style = well
         ? { stroke: false, fillColor: color("--normal"), fillOpacity: 0.9, radius: 2.6 }
         : { color: color("--second"), weight: 1.6, fillOpacity: 0, radius: 4 };

@@ -26,7 +26,7 @@ export default {
       <label v-for="name in all" :key="name"><input type="checkbox" v-model="on[name]" @change="keep" />{{ w('map.' + (name === 'devices' ? 'coverage' : name)) }}</label>
       <template v-if="on.devices"><label v-for="(kind, name) in kinds" :key="name" class="kind">
         <input type="checkbox" :checked="!off[name]" @change="off[name] = !$event.target.checked; keep()" />{{ kind.name }}
-        <span>{{ (kind.active + kind.silent + kind.dead).toLocaleString('en-US') }}</span></label></template>
+        <span>{{ (kind.online + kind.silent + kind.dead).toLocaleString('en-US') }}</span></label></template>
     </details>
     <div class="cb-home"><button @click="home" :title="w('map.whole')">{{ w('map.whole') }}</button>
       <span class="north">{{ w('map.north') }}<svg viewBox="0 0 10 14"><path d="M5 0 9 13 5 10 1 13z" /></svg></span></div>

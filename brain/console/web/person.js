@@ -38,7 +38,7 @@ export default {
         <h2>{{ w('panel.devices') }}</h2>
         <p v-if="!kinds.length" class="cb-empty calm">{{ w('empty.devices') }}</p>
         <div class="scroll"><table><tr v-for="kind in kinds" :key="kind.name"><td>{{ kind.name }}</td>
-          <td><b>{{ number(kind.active) }}</b> {{ w('map.state_active') }}</td>
+          <td><b>{{ number(kind.online) }}</b> {{ w('map.state_online') }}</td>
           <td><template v-if="kind.silent + kind.dead"><b>{{ number(kind.silent + kind.dead) }}</b> {{ w('map.state_silent') }}</template></td></tr></table></div>
       </div>
       <div class="cb-panel cb-lines" :class="{ bad: bad.length }">
@@ -55,7 +55,7 @@ export default {
     },
     kinds() {
       this.s.turn.devices;
-      return Object.values(this.s.devices).map(({ name, active, silent, dead }) => ({ name, active, silent, dead }));
+      return Object.values(this.s.devices).map(({ name, online, silent, dead }) => ({ name, online, silent, dead }));
     },
     bad() {
       return Object.values(this.s.lines);

@@ -82,8 +82,10 @@ export const Quarantine = {
       return value ? this.w("hub.against", { value: many(value), limit: many(limit) }) : detail;
     },
     async load() {
-      const [held, limits] = await Promise.all([this.ask("/quarantine"), this.ask("/limits")]);
-      return { held, limits };
+      const [held, released, limits] = await Promise.all([
+        this.ask("/quarantine?held=true&limit=1000"), this.ask("/quarantine?held=false"), this.ask("/limits"),
+      ]);
+      return { held: [...held, ...released], limits };
     },
   },
 };

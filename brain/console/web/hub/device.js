@@ -13,7 +13,7 @@ export default {
     <section class="cb-panel cb-hub-facts">
       <h2>{{ w('hub.device') }} {{ code }}<span>{{ name }}</span></h2>
       <div class="scroll"><dl>
-        <div><dt>{{ w('hub.state') }}</dt><dd :class="{ odd: device.state !== 'active' }">{{ w('hub.' + device.state) }}</dd></div>
+        <div><dt>{{ w('hub.state') }}</dt><dd :class="{ odd: device.state !== 'online' }">{{ w('hub.' + device.state) }}</dd></div>
         <div><dt>{{ w('hub.stage') }}</dt><dd>{{ w('hub.stage_' + device.stage) }}</dd></div>
         <div><dt>{{ w('hub.heard') }}</dt><dd>{{ moment(device.heard) }}</dd></div>
         <div><dt>{{ w('hub.node') }}</dt><dd>{{ device.node }}</dd></div>

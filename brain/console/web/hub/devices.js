@@ -1,7 +1,7 @@
 // Devices by kind, owner and state: how many there are, and which.
 import { asking } from "./ask.js";
 
-const STATES = ["active", "silent", "dead", "maintenance", "retired"];
+const STATES = ["online", "silent", "dead", "maintenance", "retired"];
 
 export default {
   mixins: [asking],
@@ -14,7 +14,7 @@ export default {
         <tr v-for="kind in kinds" :key="kind.name" :class="{ chosen: given.kind === kind.name }">
           <td><a :href="link({ kind: given.kind === kind.name ? '' : kind.name, state: '' })">{{ lang === 'zh' ? kind.zh : kind.en }}</a></td>
           <td v-for="state in states" :key="state" class="n">
-            <a v-if="kind.counts[state]" :href="link({ kind: kind.name, state })" :class="{ odd: state !== 'active' }">{{ kind.counts[state].toLocaleString('en-US') }}</a>
+            <a v-if="kind.counts[state]" :href="link({ kind: kind.name, state })" :class="{ odd: state !== 'online' }">{{ kind.counts[state].toLocaleString('en-US') }}</a>
             <span v-else class="zero">0</span></td>
         </tr>
       </tbody></table>
@@ -40,7 +40,7 @@ export default {
       <tbody><tr v-for="one in devices" :key="one.device">
         <td><a :href="'#/device/' + one.device">{{ one.device }}</a></td><td>{{ names[one.kind] ?? one.kind }}</td><td>{{ owner(one.owner) }}</td>
         <td><a v-if="one.object !== '0'" :href="'#/object/' + one.object">{{ one.object }}</a></td>
-        <td :class="{ odd: state(one) !== 'active' }">{{ w('hub.' + state(one)) }}</td><td class="n">{{ moment(one.heard) }}</td>
+        <td :class="{ odd: one.state !== 'online' }">{{ w('hub.' + one.state) }}</td><td class="n">{{ moment(one.heard) }}</td>
       </tr></tbody></table>
       <p v-if="asked && !devices.length" class="cb-empty">{{ trouble || w('hub.none') }}</p>
     </div>
@@ -64,9 +64,6 @@ export default {
       const given = { ...this.given, after: "", ...change };
       const query = new URLSearchParams(Object.entries(given).filter(([, value]) => value));
       return `#/devices?${query}`;
-    },
-    state(one) {
-      return ["maintenance", "retired"].includes(one.stage) ? one.stage : one.state;
     },
     named(name) {
       const value = this.given[name];

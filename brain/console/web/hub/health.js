@@ -44,7 +44,7 @@ export default {
     <table><thead><tr><th>{{ w('hub.device') }}</th><th>{{ w('hub.kind') }}</th><th>{{ w('hub.owner') }}</th><th>{{ w('hub.state') }}</th><th class="n">{{ w('hub.score') }}</th>
       <th v-for="share in shares" :key="share" class="n">{{ w('hub.' + share) }}</th><th class="n">{{ w('hub.battery') }}</th><th>{{ w('hub.faults') }}</th></tr></thead>
       <tbody><tr v-for="one in devices" :key="one.device"><td><a :href="'#/device/' + one.device">{{ one.device }}</a></td><td>{{ names[one.kind] ?? one.kind }}</td><td>{{ owner(one.owner) }}</td>
-        <td :class="{ odd: one.state !== 'online' }">{{ w('hub.' + (one.state === 'online' ? 'active' : one.state)) }}</td><td class="n">{{ points(one.score) }}</td>
+        <td :class="{ odd: one.state !== 'online' }">{{ w('hub.' + one.state) }}</td><td class="n">{{ points(one.score) }}</td>
         <td v-for="share in shares" :key="share" class="n">{{ percent(one[share]) }}</td><td class="n"><cb-quantity :value="one.battery_v?.toFixed(2) ?? '–'" :unit="one.battery_v === null ? '' : 'V'" /></td>
         <td :class="{ odd: one.faults.length }">{{ one.faults.map((fault) => named(w, fault)).join(', ') }}</td></tr></tbody></table>
     <p v-if="asked && !devices.length" class="cb-empty">{{ trouble || w('empty.devices') }}</p></div></section>`,

@@ -25,7 +25,7 @@ export default {
         <tbody><tr v-for="code in planned" :key="code"><td>{{ code }}</td><td colspan="4">{{ w('hub.not_born') }}</td></tr>
           <tr v-for="one in guests" :key="one.device">
           <td><a :href="'#/device/' + one.device">{{ one.device }}</a></td><td>{{ names[one.kind] ?? one.kind }}</td><td>{{ owner(one.owner) }}</td>
-          <td :class="{ odd: one.state !== 'active' }">{{ w('hub.' + one.state) }}</td><td class="n">{{ moment(one.heard) }}</td></tr></tbody></table>
+          <td :class="{ odd: one.state !== 'online' }">{{ w('hub.' + one.state) }}</td><td class="n">{{ moment(one.heard) }}</td></tr></tbody></table>
       <p v-if="!asset.guests.length" class="cb-empty">{{ w('hub.no_guests') }}</p></div></section>
   </template>`,
   data: () => ({ asset: null, guests: [] }),
