@@ -27,6 +27,7 @@ from datahub.devices.jobs import Sort
 from datahub.devices.shadow import ACTED_LOCALLY
 from datahub.feed import WISH, Denial
 from datahub.ingest import thresholds
+from datahub.resources.refusals import Entrance
 from sensors.kind import load_kinds
 
 WEB = Path(str(files("brain.console").joinpath("web")))
@@ -80,7 +81,7 @@ def test_every_reason_of_refusal_has_a_word() -> None:
 MEMBERS: dict[str, list[str]] = {
     "action": [*(f"reason.{why}" for why in (*Reason, *Denial, ILL))],
     "to": [f"deed.{stage}" for stage in ApplicationStage],
-    "Reason.CLAIMED": [f"reason.{Reason.CLAIMED}"],
+    "entrance": [f"deed.{Entrance.CALL}", f"reason.{Entrance.CLAIM}"],
     "ACTED_LOCALLY": [f"deed.{ACTED_LOCALLY}"],
     "f'command {name}'": ["deed.command"],
     "f'job {to}'": ["deed.job"],
