@@ -96,8 +96,7 @@ class Authority:
             _keep(folder / "server.key", _pem(key))
             (folder / "server.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         listed = x509.CertificateRevocationListBuilder().issuer_name(self.certificate.subject)
-        # a broker that reads a second list keeps the first, unless the second was made out later
-        listed = listed.last_update(max([start, *(_moment(when) for _, when in self.revoked)])).next_update(end)
+        listed = listed.last_update(start).next_update(end)
         for serial, when in self.revoked:
             one = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(_moment(when)).build()
             listed = listed.add_revoked_certificate(one)
