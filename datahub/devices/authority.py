@@ -96,7 +96,8 @@ class Authority:
             _keep(folder / "server.key", _pem(key))
             (folder / "server.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         listed = x509.CertificateRevocationListBuilder().issuer_name(self.certificate.subject)
-        listed = listed.last_update(start).next_update(end)
+        # OpenSSL heeds the latest of several lists of one issuer, and a running mosquitto keeps those it read before.
+        listed = listed.last_update(max([start, *(_moment(when) for _, when in self.revoked)])).next_update(end)
         for serial, when in self.revoked:
             one = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(_moment(when)).build()
             listed = listed.add_revoked_certificate(one)

@@ -123,23 +123,24 @@ def test_a_node_proves_itself_by_its_certificate_and_no_longer_by_its_secret(pla
 def test_a_new_certificate_ends_the_former_and_a_revocation_silences_who_is_connected(
     platform: Platform, tmp_path: Path
 ) -> None:
-    platform.broker(certify=NODE, days=30, now=NOW - DAY_MS)
-    stem, former = platform.folder / "certificates" / str(NODE), tmp_path / "former"
-    for ending in (".crt", ".key"):
-        shutil.copy(stem.with_suffix(ending), former.with_suffix(ending))
+    platform.broker()
+    stem, former = platform.folder / "certificates" / str(NODE), list[Path]()
     with mosquitto(platform) as process:
-        assert platform.may(platform.by_certificate(former), NODE)
-        platform.broker(certify=NODE, days=30)
-        process.send_signal(signal.SIGHUP)
-        until(process, "Reloading config")
-        assert platform.may(platform.by_certificate(stem), NODE)
-        assert not platform.may(platform.by_certificate(former), NODE)
+        for day in (4, 3, 2, 1):
+            platform.broker(certify=NODE, days=30, now=NOW - day * DAY_MS)
+            process.send_signal(signal.SIGHUP)
+            until(process, "Reloading config")
+            assert platform.may(platform.by_certificate(stem), NODE)
+            assert [platform.may(platform.by_certificate(one), NODE) for one in former] == [False] * len(former)
+            former.append(tmp_path / f"{day}")
+            for ending in (".crt", ".key"):
+                shutil.copy(stem.with_suffix(ending), former[-1].with_suffix(ending))
         talk = platform.words("mosquitto_pub", platform.by_certificate(stem), f"city/zhuhai/{NODE}/obs")
         with subprocess.Popen([*talk, "-l"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as talker:
             assert talker.stdin is not None
             assert talker.stdout is not None
             assert "RC:16)" in say(talker), "nobody listens, and it is taken"
-            platform.broker(revoke=str(NODE), now=NOW + 1000)
+            platform.broker(revoke=str(NODE))
             process.send_signal(signal.SIGHUP)
             until(process, "Reloading config")
             assert "RC:135)" in say(talker), "not authorised any more"
