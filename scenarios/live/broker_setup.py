@@ -66,29 +66,17 @@ def set_up(
         credentials, expires = Credentials(store), now + days * DAY_MS if days else 0
         wanted = {str(code): Role.NODE for code in node_codes(store)} | {"hub": Role.HUB, "north": Role.LISTENER}
         _certifiable(certify, wanted, revoke=revoke, days=days)
-        authority = Authority.at(settings.data / "authority", now=now)
+        authority, said = Authority.at(settings.data / "authority", now=now), ""
         if revoke:
             credentials.revoke(revoke, t=now, by=_BY, why="asked for")
             wanted.pop(revoke, None)
-        said = _certify(folder, certify, wanted[certify], authority, credentials, now, expires) if certify else ""
+        if certify:
+            said = _certify(folder, certify, wanted[certify], authority, credentials, now, expires)
         known = {row.name for row in credentials.in_force(now)}
-        fresh = {
-            name: credentials.issue(name, role, t=now, by=_BY, expires=expires)
-            for name, role in wanted.items()
-            if name not in known
-        }
+        lacking = {name: role for name, role in wanted.items() if name not in known}
+        fresh = {n: credentials.issue(n, role, t=now, by=_BY, expires=expires) for n, role in lacking.items()}
         _append(folder / SECRETS, fresh)
-        authority.revoked = credentials.revoked_serials()
-        conf = broker_files.write(
-            folder,
-            credentials.in_force(now),
-            shut_out=credentials.shut_out(now),
-            topics=Topics(settings.city),
-            authority=authority,
-            host=at.host,
-            port=at.port,
-            certificate_port=at.certificate_port,
-        )
+        conf = _write(folder, credentials, authority, topics=Topics(settings.city), at=at, now=now)
     except OSError as error:
         raise OutsideError(f"cannot write to {folder} ({error.strerror}); name another folder") from error
     finally:
@@ -96,6 +84,22 @@ def set_up(
     return (
         f"{said}{len(known | set(fresh))} names, {len(fresh)} of them new: their secrets stand in {folder / SECRETS} "
         f"and nowhere else.\nStart the broker: mosquitto -c {conf}\nA running one reads the files again on SIGHUP."
+    )
+
+
+def _write(
+    folder: Path, credentials: Credentials, authority: Authority, *, topics: Topics, at: Listening, now: int
+) -> Path:
+    authority.revoked = credentials.revoked_serials()
+    return broker_files.write(
+        folder,
+        credentials.in_force(now),
+        shut_out=credentials.shut_out(now),
+        topics=topics,
+        authority=authority,
+        host=at.host,
+        port=at.port,
+        certificate_port=at.certificate_port,
     )
 
 
