@@ -38,10 +38,12 @@ from datahub.devices.registry import Registry
 from datahub.devices.shadow import Shadows
 from datahub.events import DevicesBorn, HubEvent
 from datahub.ingest import notes as notes_of
+from datahub.ingest import settling
 from datahub.ingest.arrivals import MANY, Arrivals
 from datahub.ingest.decode import Sorted, sort
 from datahub.ingest.door import Door
 from datahub.ingest.entry import to_bytes
+from datahub.ingest.event_time import in_force
 from datahub.ingest.losses import declare
 from datahub.ingest.memory import Memory
 from datahub.ingest.notes import Note, births_by_kind, rank
@@ -129,6 +131,7 @@ class Hub:
         self.jobs = Jobs(self.store, batches=self.batches)
         self._progress = JobProgress(self.jobs, shadows=self.shadows, commands=self.commands, batches=self.batches)
         self.guard = Guard(self.registry.nodes, limits.load())
+        settling.check(self.guard.limits, in_force(), self.upkeep.policy)
         self.gaps = Gaps(self.registry.windows)
         carriers = Credentials(self.store).carriers
         self._door = Door(self.registry, self.guard, self.shadows, strict=strict, carriers=carriers)

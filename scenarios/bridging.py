@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datahub.bridges.bridged import BRIDGE_CLASS, Bridged
+from datahub.bridges.bridged import Bridged
 from datahub.connectors.feeds import FeedManifest, feed_manifest, load_cloud, load_feed
 from datahub.contract.city import City, CloudFleet
 from datahub.contract.errors import UsageError
 from datahub.contract.observations import Ints
-from datahub.devices.coding import encode
+from datahub.devices.coding import BRIDGE_CLASS, encode
 from datahub.feed import Cloud
 from scenarios.survey.city import sites
 from sensors.chance import Seeds

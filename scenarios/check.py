@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 
 from brain.cases.kinds import case_types
@@ -13,20 +13,19 @@ from datahub.connectors.loading import load, vendors
 from datahub.contract.city import CloudFleet
 from datahub.contract.duties import duties
 from datahub.contract.errors import DeclarationError, UsageError
-from datahub.devices.policy import load as load_health
-from datahub.devices.rollout import load as load_rollout
-from datahub.ingest.thresholds import load as load_thresholds
+from datahub.devices.coding import RESERVED
 from scenarios import scenario
 from scenarios.agents.duties import DUTIES
 from scenarios.agents.practice import ordinary
 from scenarios.bridging import unsurveyed
 from scenarios.declarations import broken, unknown
 from scenarios.edges import declared as edges
+from scenarios.hub_declarations import read_all
 from scenarios.obligations import check_case_types, check_departments, check_plan
 from scenarios.survey.city import city_names, load_city, sites
 from sensors.actuator import load_actuators
 from sensors.faults import Faults
-from sensors.kind import load_kinds
+from sensors.kind import Kind, load_kinds
 
 
 def check_all() -> Iterator[str]:
@@ -37,7 +36,9 @@ def check_all() -> Iterator[str]:
         UsageError: about the first reference that leads nowhere.
     """
     kinds = load_kinds()
+    check_classes(kinds)
     yield f"{len(kinds)} kinds of sensor, {len(load_actuators())} of actuator"
+    yield f"{len(read_all())} declarations of the hub"
     for vendor in vendors():
         load(vendor)
     for vendor in feeds():
@@ -47,9 +48,6 @@ def check_all() -> Iterator[str]:
             )
         load_feed(vendor, secret="-")
     yield f"{len(vendors())} vendors, {len(feeds())} clouds of vendors"
-    load_thresholds()
-    load_rollout()
-    load_health()
     tables = sorted(
         it.name.removesuffix(".toml") for it in files("brain.parameters").iterdir() if it.name.endswith(".toml")
     )
@@ -79,6 +77,17 @@ def check_all() -> Iterator[str]:
         _references(name, declared, set(kinds))
         check_edges(name, declared)
         yield f"scenario {name}: {len(declared.expect)} expectations"
+
+
+def check_classes(kinds: Mapping[str, Kind]) -> None:
+    """No kind takes a class of unified codes that something else has."""
+    for name, kind in kinds.items():
+        for code in (kind.code, kind.gateway_code):
+            if code in RESERVED:
+                raise UsageError(
+                    f"kind '{name}' takes class {code}, which is kept for {RESERVED[code]}; "
+                    f"'citybrain new kind' shows a free one"
+                )
 
 
 def _listed(name: str, cloud: CloudFleet) -> None:

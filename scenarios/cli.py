@@ -156,13 +156,17 @@ def broker(
     port: Annotated[int, typer.Option(help="Port for names with a secret, TLS.", min=1, max=65535)] = 8883,
     certificate_port: Annotated[int, typer.Option(help="Port for client certificates.", min=1, max=65535)] = 8884,
     revoke: Annotated[str, typer.Option(help="End what this name has.")] = "",
+    certify: Annotated[str, typer.Option(help="Make out a client certificate to this name; ends its secret.")] = "",
+    days: Annotated[
+        int, typer.Option(help="What is issued now is good for so many days; 0: secrets for ever.", min=0, max=3650)
+    ] = 0,
 ) -> None:
     """Write the files with which mosquitto lets every node say and hear what is its own, and nothing else."""
-    from scenarios.live.broker_setup import set_up
+    from datahub.contract.clock import wall_ms
+    from scenarios.live.broker_setup import Listening, set_up
 
-    typer.echo(
-        set_up(folder, city=city, data=data, host=host, port=port, certificate_port=certificate_port, revoke=revoke)
-    )
+    at = Listening(host, port, certificate_port)
+    typer.echo(set_up(folder, city=city, data=data, at=at, revoke=revoke, certify=certify, days=days, now=wall_ms()))
 
 
 @app.command()

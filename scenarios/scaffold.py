@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 
 from brain.wording import EVENTS
 from datahub.contract.errors import OutsideError, UsageError
-from datahub.devices.coding import DEVICE_MAJOR
+from datahub.devices.coding import DEVICE_MAJOR, RESERVED
 from scenarios.settings import load as load_settings
 from scenarios.survey.city import city_names, load_city
 from sensors.kind import load_kinds
@@ -177,21 +177,20 @@ def _room(package: str) -> Path:
 
 
 def _kind(name: str, _city: str) -> Iterator[tuple[Path, str]]:
-    code = _free_class()
+    code = free_class([code for kind in load_kinds().values() for code in (kind.code, kind.gateway_code)])
     yield _room("sensors.kinds") / f"{name}.py", KIND.format(name=name, title=_title(name), code=code)
 
 
-def _free_class() -> str:
-    """The first class code for devices that no kind and no gateway has.
+def free_class(taken: Collection[str]) -> str:
+    """The first class code for devices that no kind and no gateway has taken and that is kept for nothing else.
 
     Raises:
-        UsageError: if all are taken.
+        UsageError: if there is none.
     """
-    taken = {code for kind in load_kinds().values() for code in (kind.code, kind.gateway_code)}
     for minor in range(1, 100):
-        if (code := f"{DEVICE_MAJOR}{minor:02d}") not in taken:
+        if (code := f"{DEVICE_MAJOR}{minor:02d}") not in {*taken, *RESERVED}:
             return code
-    raise UsageError(f"every class {DEVICE_MAJOR}01 to {DEVICE_MAJOR}99 has its kind; open a second major class")
+    raise UsageError(f"every class {DEVICE_MAJOR}01 to {DEVICE_MAJOR}99 is taken; open a second major class")
 
 
 def _department(name: str, city: str) -> Iterator[tuple[Path, str]]:

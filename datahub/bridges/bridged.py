@@ -12,9 +12,6 @@ from datahub.contract.messages import BirthBatch, KindDescriptor
 from datahub.contract.observations import Floats, Ints
 from datahub.feed import Feed
 
-BRIDGE_CLASS = "2290"
-"""Class of bridges in unified codes: a bridge is a node of the city as a gateway is."""
-
 BORN_TOGETHER = 1_000
 """Devices in one birth message: some 90 kB, below what the intake reads. Ours to choose."""
 

@@ -71,13 +71,22 @@ def feed_manifest(vendor: str) -> FeedManifest:
     if vendor not in feeds():
         raise UsageError(f"no vendor's cloud '{vendor}'; there are: {', '.join(feeds())}")
     path = files("datahub.connectors").joinpath(vendor, "manifest.toml")
+    return read_feed(path.read_text("utf-8"), vendor=vendor, file=str(path))
+
+
+def read_feed(text: str, *, vendor: str, file: str) -> FeedManifest:
+    """What the manifest of a vendor's cloud says.
+
+    Raises:
+        DeclarationError: if it breaks a rule.
+    """
     try:
-        declared = msgspec.convert(tomllib.loads(path.read_text("utf-8")), FeedManifest)
-    except msgspec.ValidationError as error:
-        raise DeclarationError(str(error), file=str(path), remedy="write it like another cloud's manifest") from error
+        declared = msgspec.convert(tomllib.loads(text), FeedManifest)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise DeclarationError(str(error), file=file, remedy="write it like another cloud's manifest") from error
     if declared.name != vendor:
         rule = f"name is '{declared.name}', not that of the folder"
-        raise DeclarationError(rule, file=str(path), remedy=f'write name = "{vendor}"')
+        raise DeclarationError(rule, file=file, remedy=f'write name = "{vendor}"')
     return declared
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from importlib import import_module
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
 
@@ -37,6 +37,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dialect: str
     version: int
     limits: Limits
+    sort: Literal["desk"] = "desk"
 
 
 def vendors(sort: Sort = Sort.DESK) -> tuple[str, ...]:
@@ -55,13 +56,22 @@ def manifest(vendor: str) -> Manifest:
     path = _rooms().joinpath(vendor, "manifest.toml")
     if not vendor or not path.is_file() or _sort(vendor) != Sort.DESK:
         raise UsageError(f"no vendor '{vendor}'; there are: {', '.join(vendors())}")
+    return read_manifest(path.read_text("utf-8"), vendor=vendor, file=str(path))
+
+
+def read_manifest(text: str, *, vendor: str, file: str) -> Manifest:
+    """What the manifest of a department's vendor says.
+
+    Raises:
+        DeclarationError: if it breaks a rule.
+    """
     try:
-        declared = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Manifest)
+        declared = msgspec.convert(tomllib.loads(text), Manifest)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise DeclarationError(str(error), file=str(path), remedy="write it like another vendor's manifest") from error
+        raise DeclarationError(str(error), file=file, remedy="write it like another vendor's manifest") from error
     if declared.name != vendor:
         rule = f"name is '{declared.name}', not that of the folder"
-        raise DeclarationError(rule, file=str(path), remedy=f'write name = "{vendor}"')
+        raise DeclarationError(rule, file=file, remedy=f'write name = "{vendor}"')
     return declared
 
 
@@ -79,12 +89,31 @@ def load(vendor: str) -> tuple[Connector, StubFactory]:
 
 
 def _sort(vendor: str) -> str:
-    """The sort that a manifest names; a broken one is a desk's, and refused where it is read."""
+    """The sort that a manifest names; a manifest that is no TOML is a desk's, and refused where it is read.
+
+    Raises:
+        DeclarationError: if there is no such sort.
+    """
+    path = _rooms().joinpath(vendor, "manifest.toml")
     try:
-        said = tomllib.loads(_rooms().joinpath(vendor, "manifest.toml").read_text("utf-8"))
+        said = tomllib.loads(path.read_text("utf-8"))
     except tomllib.TOMLDecodeError:
         return Sort.DESK
-    return str(said.get("sort", Sort.DESK))
+    return sort_of(said, file=str(path))
+
+
+def sort_of(said: Mapping[str, Any], *, file: str) -> Sort:
+    """The sort that a manifest names; a department's where it names none.
+
+    Raises:
+        DeclarationError: if there is no such sort.
+    """
+    name = said.get("sort", Sort.DESK.value)
+    if name not in (known := [sort.value for sort in Sort]):
+        raise DeclarationError(
+            f"there is no vendor of sort '{name}'", file=file, remedy=f"choose one of {', '.join(known)}"
+        )
+    return Sort(name)
 
 
 def _rooms() -> Traversable:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from datahub.contract.clock import SECOND_MS
+from datahub.contract.errors import UsageError
 
 YEARS: Final = 10
 """How long the authority itself is good for."""
@@ -59,7 +60,17 @@ class Authority:
         return cls(key, certificate)
 
     def certify(self, name: str, *, now: int, expires: int) -> Certificate:
-        """A client certificate that vouches for a name until then [ms of wall time]."""
+        """A client certificate that vouches for a name until then [ms of wall time].
+
+        Raises:
+            UsageError: if that is later than the authority itself is good for.
+        """
+        end = self.certificate.not_valid_after_utc
+        if _moment(expires) > end:
+            raise UsageError(
+                f"a certificate until {_moment(expires):%Y-%m-%d} would outlive the authority, which is good until"
+                f" {end:%Y-%m-%d}; give fewer days"
+            )
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
             _builder(
@@ -85,7 +96,8 @@ class Authority:
             _keep(folder / "server.key", _pem(key))
             (folder / "server.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         listed = x509.CertificateRevocationListBuilder().issuer_name(self.certificate.subject)
-        listed = listed.last_update(start).next_update(end)
+        # OpenSSL heeds the latest of several lists of one issuer, and a running mosquitto keeps those it read before.
+        listed = listed.last_update(max([start, *(_moment(when) for _, when in self.revoked)])).next_update(end)
         for serial, when in self.revoked:
             one = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(_moment(when)).build()
             listed = listed.add_revoked_certificate(one)

@@ -30,6 +30,7 @@ def write(
     folder: Path,
     credentials: Sequence[CredentialRow],
     *,
+    shut_out: Sequence[str],
     topics: Topics,
     authority: Authority,
     host: str,
@@ -40,13 +41,14 @@ def write(
 
     Args:
         credentials: those in force.
+        shut_out: names that have nothing in force any more; who came in by a certificate is not asked for it again.
         authority: whose certificates the broker believes; it also makes out the broker's own.
         port: where names prove themselves by secret; ``certificate_port``: by client certificate.
     """
     folder.mkdir(parents=True, exist_ok=True)
     authority.write(folder, host=host)
     (folder / "passwords").write_text(passwords(credentials))
-    (folder / "rights").write_text(rights(credentials, topics))
+    (folder / "rights").write_text(rights(credentials, shut_out, topics))
     for name in ("passwords", "rights"):
         (folder / name).chmod(0o600)
     conf = folder / "mosquitto.conf"
@@ -75,8 +77,8 @@ def passwords(credentials: Sequence[CredentialRow]) -> str:
     return "".join(f"{row.name}:{row.proof}\n" for row in credentials if row.proof.startswith("$7$"))
 
 
-def rights(credentials: Sequence[CredentialRow], topics: Topics) -> str:
-    """Mosquitto's topic rights: a node by pattern to its own topics, everybody else by name."""
+def rights(credentials: Sequence[CredentialRow], shut_out: Sequence[str], topics: Topics) -> str:
+    """Mosquitto's topic rights: a node by pattern to its own topics, everybody else by name; none to the shut out."""
     lines = [f"pattern write {topics.root}/%u/{word}" for word in UPWARD]
     lines += [f"pattern read {topics.root}/%u/{word}" for word in DOWNWARD]
     lines.append(f"pattern read {topics.watermark}")
@@ -94,4 +96,6 @@ def rights(credentials: Sequence[CredentialRow], topics: Topics) -> str:
             case Role.NODE:
                 continue
         lines += ["", f"user {row.name}", *mine]
+    for name in shut_out:
+        lines += ["", f"user {name}", "topic deny #"]
     return "\n".join(lines) + "\n"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from datahub.contract.errors import UsageError
 from datahub.contract.observations import Floats, Ints
-from datahub.devices.coding import DEVICE_MAJOR, valid
+from datahub.devices.coding import DEVICE_MAJOR, RESERVED, valid
 
 COLUMNS: Final = ("sort", "code", "class", "owner", "object", "lon", "lat", "name")
 LINES: Final = 200_000
@@ -174,6 +174,11 @@ def _coded(listed: Listed) -> None:
     listed.refuse(
         major != device, "sort", lambda i: f"class {listed.kind[i]:04d} is {'a device' if major[i] else 'an object'}'s",
         f"devices, and only they, have a class that begins with {DEVICE_MAJOR}",
+    )  # fmt: skip
+    kept = np.isin(listed.kind, [int(one) for one in RESERVED])
+    listed.refuse(
+        kept, "class", lambda i: f"class {listed.kind[i]:04d} is kept for {RESERVED[f'{listed.kind[i]:04d}']}",
+        "take that of the device's kind",
     )  # fmt: skip
     listed.refuse(device & (listed.object == 0), "object", lambda i: "a device without an object", "name what it is on")
     listed.refuse(~device & (listed.object != 0), "object", lambda i: "an object on an object", "leave it out")

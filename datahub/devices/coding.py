@@ -24,6 +24,15 @@ ORDINALS: Final = 1_000_000
 DEVICE_MAJOR: Final = "22"
 """Major class of all that observes or acts; the minor class of a device stands with its kind (``Kind.code``)."""
 
+BRIDGE_CLASS: Final = f"{DEVICE_MAJOR}90"
+"""Class of bridges to vendors' clouds: a bridge is a node of the city as a gateway is."""
+
+CREATED_CLASS: Final = f"{DEVICE_MAJOR}99"
+"""Class of the devices that stand for datastreams which somebody created (SensorThings)."""
+
+RESERVED: Final = MappingProxyType({BRIDGE_CLASS: "bridges", CREATED_CLASS: "created datastreams"})
+"""Classes of what has a unified code and is of no kind: no kind and no gateway may take them."""
+
 #: Class of managed object -> major and minor class. 01-06 are numbered as in CJ/T 214-2007 and GB/T 30428.2
 #: (domain.md 1.3; minor numbers ``unverified``); from 21 on the standard leaves room for local classes:
 #: 21 is what the city owns or serves and the standard does not list, ``DEVICE_MAJOR`` is for devices.

@@ -92,16 +92,18 @@ class Credentials:
             rows = session.exec(select(CredentialRow).where(CredentialRow.revoked == 0).order_by(CredentialRow.name))
             return [row for row in rows if not row.expires or row.expires > t]
 
+    def shut_out(self, t: int) -> list[str]:
+        """Names that once had something and have nothing in force at ``t``, in order."""
+        known = {row.name for row in self.in_force(t)}
+        with self._store.session() as session:
+            every = session.exec(select(CredentialRow.name).distinct().order_by(CredentialRow.name))
+            return [name for name in every if name not in known]
+
     def revoked_serials(self) -> list[tuple[int, int]]:
         """Certificates that were revoked: serial number, and when [ms]."""
         with self._store.session() as session:
             rows = session.exec(select(CredentialRow).where(CredentialRow.revoked != 0).order_by(col(CredentialRow.id)))
             return [(int(row.proof[5:], 16), row.revoked) for row in rows if row.proof.startswith("x509:")]
-
-    def proves(self, name: str, secret: str, *, t: int) -> bool:
-        """Whether a secret is the name's own and in force at ``t``."""
-        found = [row for row in self.in_force(t) if row.name == name]
-        return any(row.proof.startswith("$7$") and matches(row.proof, secret) for row in found)
 
     def carriers(self) -> list[frozenset[int]] | None:
         """Nodes that one connection may speak for together; None where no node has any credential."""

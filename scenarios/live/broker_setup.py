@@ -1,12 +1,16 @@
-"""``citybrain broker``: secrets for every node that has none, and the files that let mosquitto enforce them."""
+"""``citybrain broker``: secrets and certificates for nodes, and the files that let mosquitto enforce them."""
 
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
+import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from datahub.contract.clock import wall_ms
+from datahub.contract.clock import CITY_ZONE, DAY_MS, SECOND_MS
 from datahub.contract.errors import OutsideError, UsageError
 from datahub.contract.topics import Topics
 from datahub.devices import broker_files
@@ -16,60 +20,124 @@ from datahub.devices.register import node_codes
 from datahub.store.session import FILE, Store
 from scenarios.settings import load as load_settings
 
-SECRETS = "secrets.csv"
+SECRETS: Final = "secrets.csv"
+CERTIFICATES: Final = "certificates"
+
+_BY = "command line"
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where the broker listens: for names with a secret, and for those with a client certificate."""
+
+    host: str
+    port: int
+    certificate_port: int
 
 
 def set_up(
-    folder: Path, *, city: str | None, data: Path | None, host: str, port: int, certificate_port: int, revoke: str
+    folder: Path,
+    *,
+    city: str | None,
+    data: Path | None,
+    at: Listening,
+    revoke: str = "",
+    certify: str = "",
+    days: int = 0,
+    now: int,
 ) -> str:
-    """Issue what is lacking, revoke what is asked for, write everything; says what was done.
+    """Revoke and certify what is asked for, issue what is lacking, write everything; says what was done.
+
+    Args:
+        revoke: name whose credential ends.
+        certify: name to which a client certificate is made out; whatever it had before ends.
+        days: what is issued now is good for so long [d]; 0: a secret for ever.
+        now: wall time [ms].
 
     Raises:
-        UsageError: if the platform has no databases yet, or the name to revoke has nothing.
+        UsageError: if the platform has no databases yet, or what is asked for cannot be.
         OutsideError: if the folder cannot be written.
     """
     settings = load_settings(city=city, data=data)
     if not (settings.data / FILE).exists():
         raise UsageError(f"{settings.data} holds no platform yet; start 'citybrain city' once, or name it with --data")
-    store, now = Store(settings.data, city=settings.city), wall_ms()
+    store = Store(settings.data, city=settings.city)
     try:
-        credentials = Credentials(store)
-        if revoke:
-            credentials.revoke(revoke, t=now, by="command line", why="asked for")
-        known = {row.name for row in credentials.in_force(now)}
+        credentials, expires = Credentials(store), now + days * DAY_MS if days else 0
         wanted = {str(code): Role.NODE for code in node_codes(store)} | {"hub": Role.HUB, "north": Role.LISTENER}
-        wanted.pop(revoke, None)
-        fresh = {
-            name: credentials.issue(name, role, t=now, by="command line")
-            for name, role in wanted.items()
-            if name not in known
-        }
-        authority = Authority.at(settings.data / "authority", now=now)
-        authority.revoked = credentials.revoked_serials()
-        conf = broker_files.write(
-            folder,
-            credentials.in_force(now),
-            topics=Topics(settings.city),
-            authority=authority,
-            host=host,
-            port=port,
-            certificate_port=certificate_port,
-        )
+        _certifiable(certify, wanted, revoke=revoke, days=days)
+        authority, said = Authority.at(settings.data / "authority", now=now), ""
+        if revoke:
+            credentials.revoke(revoke, t=now, by=_BY, why="asked for")
+            wanted.pop(revoke, None)
+        if certify:
+            said = _certify(folder, certify, wanted[certify], authority, credentials, now, expires)
+        known = {row.name for row in credentials.in_force(now)}
+        lacking = {name: role for name, role in wanted.items() if name not in known}
+        fresh = {n: credentials.issue(n, role, t=now, by=_BY, expires=expires) for n, role in lacking.items()}
         _append(folder / SECRETS, fresh)
+        conf = _write(folder, credentials, authority, topics=Topics(settings.city), at=at, now=now)
     except OSError as error:
         raise OutsideError(f"cannot write to {folder} ({error.strerror}); name another folder") from error
     finally:
         store.close()
     return (
-        f"{len(known | set(fresh))} names, {len(fresh)} of them new: their secrets stand in {folder / SECRETS} and "
-        f"nowhere else.\nStart the broker: mosquitto -c {conf}\nA running one reads the files again on SIGHUP."
+        f"{said}{len(known | set(fresh))} names, {len(fresh)} of them new: their secrets stand in {folder / SECRETS} "
+        f"and nowhere else.\nStart the broker: mosquitto -c {conf}\nA running one reads the files again on SIGHUP."
     )
+
+
+def _write(
+    folder: Path, credentials: Credentials, authority: Authority, *, topics: Topics, at: Listening, now: int
+) -> Path:
+    authority.revoked = credentials.revoked_serials()
+    return broker_files.write(
+        folder,
+        credentials.in_force(now),
+        shut_out=credentials.shut_out(now),
+        topics=topics,
+        authority=authority,
+        host=at.host,
+        port=at.port,
+        certificate_port=at.certificate_port,
+    )
+
+
+def _certifiable(name: str, wanted: dict[str, Role], *, revoke: str, days: int) -> None:
+    if not name:
+        return
+    if name not in wanted:
+        raise UsageError(f"'{name}' is neither a node that was ever born, nor hub or north; nothing to certify")
+    if name == revoke:
+        raise UsageError(f"'{name}' cannot be certified and revoked at once; a new certificate ends the one before")
+    if not days:
+        raise UsageError(f"the certificate of '{name}' has no end; give --days, such as --days 365")
+
+
+def _certify(
+    folder: Path, name: str, role: Role, authority: Authority, credentials: Credentials, now: int, expires: int
+) -> str:
+    """Make out a certificate, put it on record, and only then hand it out: none may be good of which nobody knows."""
+    one = authority.certify(name, now=now, expires=expires)
+    credentials.certify(name, role, one.serial, t=now, by=_BY, expires=expires)
+    room = folder / CERTIFICATES
+    room.mkdir(parents=True, exist_ok=True)
+    for ending, body in (("crt", one.pem), ("key", one.key)):
+        _keep(room / f"{name}.{ending}", body)
+    end = dt.datetime.fromtimestamp(expires / SECOND_MS, CITY_ZONE)
+    return f"{name} is certified until {end:%Y-%m-%d %H:%M}: {room / name}.crt and .key\n"
 
 
 def _append(path: Path, fresh: dict[str, str]) -> None:
     """Keep new secrets where only their owner reads them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     text = io.StringIO()
     csv.writer(text).writerows(sorted(fresh.items()))
-    path.touch(mode=0o600)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(text.getvalue())
+    _keep(path, text.getvalue().encode(), flag=os.O_APPEND)
+
+
+def _keep(path: Path, body: bytes, *, flag: int = os.O_TRUNC) -> None:
+    """Write what only its owner may read, also where the file was there before."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o600), "wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(body)

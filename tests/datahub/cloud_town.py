@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import floor, log10
 from pathlib import Path
 
 import httpx
@@ -11,15 +12,16 @@ import numpy as np
 from datahub.bridges.bridged import Bridged
 from datahub.bridges.desk import Bridges
 from datahub.bridges.joined import JoinedBus
-from datahub.connectors.feeds import feed_manifest, load_cloud, load_feed
+from datahub.connectors.feeds import feed_manifest, feeds, load_cloud, load_feed
 from datahub.contract.clock import HOUR_MS, MINUTE_MS
-from datahub.contract.messages import KindDescriptor, PropertyDescriptor
+from datahub.contract.messages import Command, KindDescriptor, PropertyDescriptor
 from datahub.contract.observations import ObservationBatch, offsets
 from datahub.contract.topics import Topics
-from datahub.devices.coding import encode
+from datahub.devices.coding import BRIDGE_CLASS, encode
 from datahub.feed import Cloud, Pulled, Pushed, Said, Told, converse
 from datahub.hub import Hub
 from datahub.transport.local import LocalBus
+from sensors.kind import load_kinds
 
 T = 1_750_000_000_000 - 1_750_000_000_000 % HOUR_MS
 SECRET = "between us"
@@ -47,18 +49,16 @@ LAMP = KindDescriptor(
     ("dim",),
     300,
 )
-KINDS = {"metercloud": METER, "lampcloud": LAMP}
-DEVICES = {
-    "metercloud": encode("990101", "2202", np.arange(1, 4)),
-    "lampcloud": encode("990101", "2201", np.arange(1, 4)),
-}
-NODES = {"metercloud": int(encode("990100", "2290", 1)[0]), "lampcloud": int(encode("990100", "2290", 2)[0])}
-CABINET = int(encode("990101", "2208", 1)[0])
+KIND = {vendor: load_kinds()[feed_manifest(vendor).kind] for vendor in feeds()}
+KINDS = {vendor: kind.descriptor for vendor, kind in KIND.items()} | {"metercloud": METER, "lampcloud": LAMP}
+DEVICES = {vendor: encode("990101", kind.code, np.arange(1, 4)) for vendor, kind in KIND.items()}
+NODES = {vendor: int(encode("990100", BRIDGE_CLASS, n)[0]) for n, vendor in enumerate(feeds(), 1)}
+CABINET = int(encode("990101", KIND["lampcloud"].gateway_code, 1)[0])
 
 
 def ids(vendor: str) -> dict[int, str]:
     """What the vendor calls its devices."""
-    head = {"metercloud": "MC", "lampcloud": "LC"}[vendor]
+    head = f"{vendor[0].upper()}C"
     return {code: f"{head}-{n}" for n, code in enumerate(DEVICES[vendor].tolist(), 1)}
 
 
@@ -99,6 +99,36 @@ def report(
         phenomenon_time=np.array([row[2] for row in rows], np.int64),
         value=np.array([row[3] for row in rows]),
     ).check()
+
+
+def node_of(vendor: str, device: int) -> int:
+    """Code of the node through which a device of the vendor speaks to its cloud."""
+    gateway = KIND[vendor].gateway_code
+    return int(encode("990101", gateway, 1)[0]) if gateway else device
+
+
+def speak(vendor: str, to: Cloud) -> int:
+    """Every device says once the middle of all that its kind observes; how many readings that is."""
+    packs: dict[int, list[tuple[int, str, int, float]]] = {}
+    for code in DEVICES[vendor].tolist():
+        for prop in KINDS[vendor].properties:
+            steps, digits = round((prop.low + prop.high) / 2 / prop.resolution), -floor(log10(prop.resolution))
+            row = (code, prop.name, T, round(steps * prop.resolution, max(digits, 0)))
+            packs.setdefault(node_of(vendor, code), []).append(row)
+    for node, rows in packs.items():
+        to.hear(report(node, rows, first=0, t=T), t=T)
+    return sum(map(len, packs.values()))
+
+
+def orders(vendor: str) -> list[Command]:
+    """Every order that the first device takes by its kind, each with the middle of what its arguments may be."""
+    kind, device = KIND[vendor].descriptor, int(DEVICES[vendor][0])
+    return [
+        Command(f"{name}-1", node_of(vendor, device), device, name, T, T + HOUR_MS, {
+            one.name: (one.low + one.high) / 2 for one in kind.arguments or () if one.command == name
+        })
+        for name in kind.commands
+    ]  # fmt: skip
 
 
 def meters_report(to: Cloud, *, hour: int, hour_ms: int = HOUR_MS) -> list[tuple[int, str, int, float]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from cloud_town import LAMP, CloudTown, T, cloud, lamps_report, meters_report
+from cloud_town import LAMP, NODES, CloudTown, T, cloud, lamps_report, meters_report
 from test_api import Asgi
 
 from datahub.api.app import app
@@ -108,7 +108,7 @@ def test_every_bridge_says_how_it_stands(vendor: Vendor) -> None:
     lamp, meter = vendor.client.get("/bridges").json()
     assert (lamp["vendor"], lamp["way"], lamp["kind"], lamp["devices"]) == ("lampcloud", "pushed", LAMP.name, 3)
     assert (lamp["told"], lamp["refused"], lamp["heard"]) == (0, {"unsigned": 1}, "")
-    assert (meter["vendor"], meter["way"], meter["node"]) == ("metercloud", "pulled", "99010022900000017")
+    assert (meter["vendor"], meter["way"], meter["node"]) == ("metercloud", "pulled", str(NODES["metercloud"]))
     assert (meter["told"], meter["cursor"], meter["trouble"]) == (3, str(T + 3), "")
     assert (meter["heard"], meter["due"]) == (to_utc(T + HOUR_MS), to_utc(T + HOUR_MS + 15 * MINUTE_MS))
     (audited,) = vendor.client.get("/audit", params={"subject": "lampcloud"}).json()

@@ -189,7 +189,7 @@ def test_the_register_says_more_than_the_survey_and_northbound_hears_the_owner(
 ) -> None:
     pole = city.objects["pole"]
     lon, lat, code = float(pole.lon[0]), float(pole.lat[0]), int(pole.code[2])
-    text = f"sort,code,class,owner,object,lon,lat,name\ndevice,,2299,traffic_police,{code},{lon},{lat},guest\n"
+    text = f"sort,code,class,owner,object,lon,lat,name\ndevice,,2298,traffic_police,{code},{lon},{lat},guest\n"
     report = client.post("/assets?by=survey", content=text, headers=BEARER).json()
     assert report["accepted"] == 1, report
     guest = int(report["codes"][0]["code"])

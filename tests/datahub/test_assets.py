@@ -69,7 +69,7 @@ def test_a_pole_is_one_object_that_carries_devices_of_several_departments(
         lines(
             f"object,{pole},,lighting,,{at},灯杆 900001",
             f"device,,2201,lighting,{pole},{at},controller",
-            f"device,,2299,traffic_police,{pole},{at},camera",
+            f"device,,2298,traffic_police,{pole},{at},camera",
         ),
         t=T0,
         by="survey",
@@ -105,12 +105,13 @@ def test_every_line_says_what_is_wrong_with_it_and_how_to_mend_it(town: Town, ci
         f"object,{coding.encode('110101', '0118', 1)[0]},,lighting,,{at},",
         "object,1,2",
         f"object,{city.objects['pole'].code[0]},,lighting,,{at},surveyed before",
+        f"device,,2290,lighting,{good},{at},no bridge is listed",
     )
     report = assets.take(text, t=T0, by="survey")
     assert report.accepted == 2
     assert [(one.line, one.column) for one in report.faults] == [
         (3, "sort"), (4, "code"), (5, "class"), (6, "code"), (7, "class"), (8, "sort"), (9, "object"), (10, "object"),
-        (11, "owner"), (12, "lon"), (13, "lon"), (14, "code"), (15, ""),
+        (11, "owner"), (12, "lon"), (13, "lon"), (14, "code"), (15, ""), (17, "class"),
     ]  # fmt: skip
     assert all(one.rule and one.remedy for one in report.faults)
     again = assets.take(lines(f"object,{good},,lighting,,{at},good"), t=T0, by="survey")

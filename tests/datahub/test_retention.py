@@ -22,6 +22,17 @@ from datahub.store.rollups import ROLLED, Mark, floor_day
 DAY0 = floor_day(T0)
 KEPT = 14
 Told = list[tuple[int, str, int, float]]
+POLICY = "\n".join(
+    f'[{name}]\nvalue = {value}\nunit = "{unit}"\nzh = "x"\nen = "x"\nsource = "x"\ndate = 2026-11-25'
+    for name, value, unit in (("raw", 14, "d"), ("hourly", 3, "a"), ("settled", 2, "d"), ("audit", 184, "d"))
+)
+
+
+def hub(directory: Path | None = None, *, policy: str = POLICY) -> Town:
+    """A town that keeps readings by a policy of its own, whatever is shipped."""
+    town = Town(directory)
+    town.hub.upkeep.policy = load(policy)
+    return town
 
 
 def tell(town: Town, readings: Told, *, first: int) -> None:
@@ -40,8 +51,8 @@ def settled(town: Town, t: int) -> None:
         pass
 
 
-def poles(directory: Path | None = None) -> Town:
-    town = Town(directory)
+def poles(directory: Path | None = None, *, policy: str = POLICY) -> Town:
+    town = hub(directory, policy=policy)
     town.send(births(POST, devices=[201, 202], nodes=[GATEWAY] * 2), births(METER, devices=[101, 102]))
     town.send(pack(102, [(102, "volume_m3", T0, 1.0)]))
     town.hub.tick(T0)
@@ -171,7 +182,7 @@ def test_pieces_of_work_may_be_cut_anywhere(tmp_path: Path, monkeypatch: pytest.
             town.hub.upkeep.step(DAY0 + (day + 1) * DAY_MS)
         if day % 9 == 4:  # the process ends between two pieces
             town.vanish()
-            town = Town(tmp_path)
+            town = hub(tmp_path)
     found = town.hub.queries.series(201, "noise_dba", start=DAY0, end=DAY0 + 70 * DAY_MS, every_s=3600.0)
     assert said(found) == reckoned(readings, 201, start=DAY0, end=DAY0 + 70 * DAY_MS, step=HOUR_MS)
     town.hub.close()
@@ -232,13 +243,14 @@ def test_the_last_word_of_a_quiet_device_is_kept_whatever_its_age(tmp_path: Path
     quiet = [row[3] for row in town.stored() if row[0] == 101]
     assert quiet == [0.4]
     town.vanish()
-    again = Town(tmp_path)
+    again = hub(tmp_path)
     assert again.hub.queries.latest_of(101)["volume_m3"] == (T0 + 4 * MINUTE, 0.4, 0)
     again.hub.close()
 
 
 def test_a_property_may_be_kept_longer_than_the_others(tmp_path: Path) -> None:
-    town, noises = poles(tmp_path), told(30, every=6 * HOUR_MS)
+    longer = f'{POLICY}\n[property.leakage_current_a]\nraw = 60\nsource = "x"\ndate = 2026-11-25\n'
+    town, noises = poles(tmp_path, policy=longer), told(30, every=6 * HOUR_MS)
     leaks = [(code, "leakage_current_a", t, 0.01) for code, _, t, _ in noises]
     tell(town, noises + leaks, first=0)
     settled(town, DAY0 + 30 * DAY_MS)
@@ -246,7 +258,7 @@ def test_a_property_may_be_kept_longer_than_the_others(tmp_path: Path) -> None:
     assert [s.resolution for s in queries.series(201, "leakage_current_a", **whole).spans] == ["raw"]
     assert [s.resolution for s in queries.series(201, "noise_dba", **whole).spans] == ["hourly", "raw"]
     assert len(queries.raw(201, "leakage_current_a", **whole)) == len(leaks) // 2
-    town.hub.upkeep.policy = load(_TEXT)  # the exception is taken back
+    town.hub.upkeep.policy = load(POLICY)  # the exception is taken back
     settled(town, DAY0 + 31 * DAY_MS)
     assert [s.resolution for s in queries.series(201, "leakage_current_a", **whole).spans] == ["hourly", "raw"]
     assert min(row[2] for row in town.stored() if row[0] > 200) >= DAY0 + 17 * DAY_MS
@@ -276,7 +288,7 @@ def test_a_store_of_the_first_version_is_brought_up_with_its_readings(tmp_path: 
         for table in ("account", "hourly", "daily", "mark"):
             database.execute(f"DROP TABLE {table}")
         database.execute("UPDATE hub_schema SET version = 1")
-    again = Town(tmp_path)
+    again = hub(tmp_path)
     settled(again, DAY0 + 20 * DAY_MS)
     whole = {"start": DAY0 - 300 * DAY_MS, "end": DAY0 + 20 * DAY_MS}
     found = again.hub.queries.series(202, "noise_dba", every_s=3600.0, **whole)
@@ -284,12 +296,6 @@ def test_a_store_of_the_first_version_is_brought_up_with_its_readings(tmp_path: 
         [*readings, (202, "noise_dba", DAY0 - 200 * DAY_MS, 44.0)], 202, step=HOUR_MS, **whole
     )
     again.hub.close()
-
-
-_TEXT = "\n".join(
-    f'[{name}]\nvalue = {value}\nunit = "{unit}"\nzh = "x"\nen = "x"\nsource = "x"\ndate = 2026-11-25'
-    for name, value, unit in (("raw", 14, "d"), ("hourly", 3, "a"), ("settled", 2, "d"), ("audit", 184, "d"))
-)
 
 
 @pytest.mark.parametrize(
@@ -308,4 +314,4 @@ _TEXT = "\n".join(
 )
 def test_a_policy_that_breaks_a_rule_is_refused(former: str, now: str, complaint: str) -> None:
     with pytest.raises(DeclarationError, match=complaint if "fourteen" not in now else "retention.toml"):
-        load(_TEXT.replace(former, now))
+        load(POLICY.replace(former, now))

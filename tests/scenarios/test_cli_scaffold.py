@@ -90,6 +90,34 @@ def test_a_new_plan_passes_the_tests_of_its_family_and_is_no_copy_of_another(che
     assert "step 'respond' asks 'traffic_police' for 'repair_main', which is no duty of it" in checked.stderr
 
 
+def test_a_third_cloud_passes_the_tests_of_its_family(checkout: Path) -> None:
+    rooms = checkout / "datahub" / "connectors"
+    shutil.copytree(rooms / "metercloud", rooms / "gascloud")
+    for path in (rooms / "gascloud").rglob("*.*"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("metercloud", "gascloud").replace("MC-", "GC-"), encoding="utf-8")
+    assert passed(checkout, "tests/datahub/test_feed_family.py", about="gascloud") >= 4
+    assert passed(checkout, "tests/datahub/test_feed_family.py", about="others_are_refused") == 1
+    assert citybrain(checkout, "check").returncode == 0
+    manifest = rooms / "gascloud" / "manifest.toml"
+    manifest.write_text(manifest.read_text("utf-8").replace('sort = "feed"', 'sort = "fed"'), encoding="utf-8")
+    checked = citybrain(checkout, "check")
+    shutil.rmtree(rooms / "gascloud")
+    assert checked.returncode == 2
+    assert "gascloud/manifest.toml: there is no vendor of sort 'fed'; choose one of desk, feed" in checked.stderr
+
+
+@pytest.mark.parametrize("place", ["store/retention.toml", "resources/sharing.toml", "ingest/event_time.toml"])
+def test_a_declaration_of_the_hub_that_breaks_a_rule_is_refused_by_check(checkout: Path, place: str) -> None:
+    path = checkout / "datahub" / place
+    text = path.read_text(encoding="utf-8")
+    path.write_text(f"{text}\n[nonsense]\nvalue = 1\n", encoding="utf-8")
+    checked = citybrain(checkout, "check")
+    path.write_text(text, encoding="utf-8")
+    assert checked.returncode == 2
+    assert f"datahub/{place}: " in checked.stderr
+
+
 def test_a_kind_on_something_that_no_city_has_surveyed_is_refused_by_check(checkout: Path) -> None:
     kind = checkout / "sensors" / "kinds" / "valve_actuator.py"
     text = kind.read_text(encoding="utf-8")

@@ -25,9 +25,6 @@ from datahub.contract.observations import ObservationBatch
 from datahub.devices import coding
 from datahub.ingest import event_time
 
-CLASS: Final = f"{coding.DEVICE_MAJOR}99"
-"""Class of the devices that stand for datastreams which were created (ours; no kind of device has it)."""
-
 _LARGEST: Final = 1e15
 _PERIOD_S: Final = 1.0
 """What a created datastream promises: one reading a second; the hub bears ten times that (``limits.toml``)."""
@@ -55,7 +52,7 @@ class Observing:
             Problem: 409, if the hub does not let it in.
         """
         hub, now = self._source.hub, self._source.now()
-        device = int(coding.encode(hub.adcode, CLASS, int(stream.key))[0])
+        device = int(coding.encode(hub.adcode, coding.CREATED_CLASS, int(stream.key))[0])
         observed = self._source.find(EntitySet.OBSERVED_PROPERTIES, stream.links["ObservedProperty"][0])
         unit = stream.fields["unitOfMeasurement"]
         name = property_name(str(observed.fields["name"]), unit if isinstance(unit, dict) else {})
