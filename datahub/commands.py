@@ -11,6 +11,7 @@ from sqlmodel import Session, col, insert, select
 from datahub.contract.codes import AckStatus
 from datahub.contract.errors import IllegalMove, UsageError
 from datahub.contract.messages import Ack, Command, Desired
+from datahub.devices.fitting import Fitting, Way
 from datahub.devices.registry import Registry
 from datahub.devices.shadow import Shadows
 from datahub.events import CommandMoved
@@ -34,7 +35,7 @@ MOVES: Mapping[AckStatus, tuple[AckStatus, ...]] = {
 
 
 class CommandRefused(UsageError):
-    """An order that cannot be given: unknown device, or a command its kind does not take."""
+    """An order or a wish that nobody can follow: unknown device, or what its kind or the way to it does not take."""
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -87,12 +88,16 @@ class Commands:
         registry: which devices there are, and what commands their kinds take.
         shadows: what settings are wanted.
         send: hands a message to the wire.
+
+    Attributes:
+        ways: nodes behind which a vendor's cloud stands, and what it carries.
     """
 
     def __init__(
         self, store: Store, *, registry: Registry, shadows: Shadows, send: Callable[[Command | Desired], None]
     ) -> None:
         self._store, self._registry, self._shadows, self._send = store, registry, shadows, send
+        self.ways: Mapping[int, Way] = {}
         self._open: dict[str, _Unanswered] = {}
         self._next = _NEVER
         with store.session() as session:
@@ -115,17 +120,13 @@ class Commands:
         self._open[order.id] = _Unanswered(min(again, order.expires), order.expires, policy)
         self._next = min(self._next, self._open[order.id].due)
 
-    def refusal(self, device: int, name: str | None) -> str:
-        """Why a device cannot be given such an order (None: be told of any setting); empty if it can."""
+    def refusal(self, device: int, asked: Fitting) -> str:
+        """Why a device cannot follow such an order or wish; empty if it can."""
         kind = self._registry.kind_of(device)
         if kind is None:
             return f"no device {device} was ever born; see the registry for the devices there are"
-        if name is None and not kind.commands:
-            return f"device {device} is a {kind.name} and has no command link"
-        if name is not None and name not in kind.commands:
-            taken = ", ".join(kind.commands) or "none"
-            return f"device {device} is a {kind.name} and does not take '{name}'; it takes: {taken}"
-        return ""
+        why = asked.why_not(kind, self.ways.get(self._registry.node_of(device)))
+        return f"device {device} {why}" if why else ""
 
     def order(
         self,
@@ -150,15 +151,14 @@ class Commands:
             by: who is to stand for it in the audit trail; empty where the one who orders keeps books of its own.
 
         Raises:
-            CommandRefused: if the device is unknown or does not take such a command.
+            CommandRefused: if the device is unknown or does not take such a command with such arguments.
         """
-        refused = self.refusal(device, name)
-        if refused:
-            raise CommandRefused(refused)
         with self._store.session() as session:
             known = session.get(CommandRow, id)
             if known is not None:
                 return _status(known)
+            if refused := self.refusal(device, Fitting(name, arguments)):
+                raise CommandRefused(refused)
             order = CommandRow(
                 id=id,
                 device=device,
@@ -220,15 +220,20 @@ class Commands:
             if known is not None:
                 self._open[id_] = known._replace(due=known.expires, policy=Policy(0, known.policy.gap))
 
-    def desire(self, device: int, state: Mapping[str, float], t: int, *, by: str = "") -> int:
+    def desire(self, device: int, state: Mapping[str, float | None], t: int, *, by: str = "") -> int:
         """Say what a device's settings should be; returns the version of the wish.
 
+        Args:
+            state: by name, unit in the name; None takes a wish back, whatever it was.
+
         Raises:
-            CommandRefused: if the device is unknown, or more settings would be wanted than a device has.
+            CommandRefused: if the device is unknown or has no such setting, or more would be wanted than a device has.
         """
-        if self._registry.node_of(device) < 0:
-            raise CommandRefused(f"no device {device} was ever born; see the registry for the devices there are")
-        if len({*self._shadows.get(device).desired, *state}) > MOST_SETTINGS:
+        wanted = {name: value for name, value in state.items() if value is not None}
+        unborn = self._registry.node_of(device) < 0
+        if (wanted or unborn) and (refused := self.refusal(device, Fitting(None, wanted))):
+            raise CommandRefused(refused)
+        if len((self._shadows.get(device).desired.keys() - state.keys()) | wanted.keys()) > MOST_SETTINGS:
             raise CommandRefused(f"device {device} would have more than {MOST_SETTINGS} settings; want fewer")
         with self._store.session() as session:
             self._shadows.wish(session, [device], state, t=t)

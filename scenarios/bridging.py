@@ -86,6 +86,8 @@ def bridged(city: City, secrets: Mapping[str, str]) -> list[Bridged]:
                 lon=own.sites.lon,
                 lat=own.sites.lat,
                 feed=load_feed(vendor, secret=shared(secrets, vendor)),
+                commands=own.manifest.commands,
+                settings=own.manifest.settings,
                 poll_s=fleet.poll_s,
                 page=own.manifest.limits.page,
                 body_bytes=own.manifest.limits.body_bytes,

@@ -80,6 +80,7 @@ def assemble(
     hub.care.owners.survey(city)
     bridges = None
     if isinstance(wire, JoinedBus):
+        hub.commands.ways = {one.node: one.way for one in bridged}
         bridges = Bridges(bridged, hub.store, exchange, hub.topics, room=hub.guard.room)
         wire.join(bridges)
     brain = Brain(

@@ -15,7 +15,7 @@ from datahub.api.commands import LONGEST_S
 from datahub.api.problems import Problem
 from datahub.api.seat import Seat
 from datahub.api.words import BeforeId, CodeText, Name, Number, Numbers, Whole, city_now
-from datahub.commands import Policy
+from datahub.commands import CommandRefused, Policy
 from datahub.contract.clock import SECOND_MS, to_utc
 from datahub.contract.errors import UsageError
 from datahub.devices.batches import Batch, Order, Result
@@ -79,7 +79,10 @@ def router(hub: Hub, *, owned: Owned | None, token: str) -> APIRouter:
     def order(body: BatchOrder, response: Response) -> BatchView:
         devices = aimed(hub, body, owned=owned)
         told = _order(body, devices, declared=hub.jobs.declared, t=city_now(hub.queries))
-        batch = hub.batches.order(devices, told)
+        try:
+            batch = hub.batches.order(devices, told)
+        except CommandRefused as error:
+            raise Problem(422, str(error)) from error
         same = hub.batches.devices(told.id) == set(devices)
         if not same or (batch.order.name, batch.order.arguments) != (told.name, told.arguments):
             raise Problem(409, f"id '{told.id}' already stands for another order; choose another, or leave it out")

@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from datahub.api.problems import Problem
 from datahub.api.seat import Seat
-from datahub.api.words import CodePath, Name, Number, Numbers, born, city_now
+from datahub.api.words import CodePath, Name, Number, NumberName, Numbers, born, city_now
 from datahub.commands import CommandRefused, Commands, CommandStatus
 from datahub.contract.clock import SECOND_MS, to_utc
-from datahub.ingest.admission import LONGEST_NAME
+from datahub.ingest.admission import LONGEST_NAME, MOST_SETTINGS
 from datahub.queries import Queries
 
 LONGEST_S = 86_400.0
@@ -36,11 +36,11 @@ class Order(BaseModel):
 
 
 class Wish(BaseModel):
-    """Settings that a device should have. ``by`` stands in the audit trail."""
+    """Settings that a device should have; null takes a wish back. ``by`` stands in the audit trail."""
 
     model_config = ConfigDict(extra="forbid")
 
-    state: Annotated[Numbers, Field(min_length=1)]
+    state: Annotated[dict[NumberName, Number | None], Field(min_length=1, max_length=MOST_SETTINGS)]
     by: Name = "seat"
 
 

@@ -18,8 +18,9 @@ from datahub.api.words import BeforeId, CodeText, Name, Number, Numbers, Whole, 
 from datahub.contract.clock import to_utc
 from datahub.contract.errors import UsageError
 from datahub.contract.firmware import VERSION
+from datahub.devices.fitting import LATEST_VERSION
 from datahub.devices.joblife import JobState, Sort, Step
-from datahub.devices.jobs import LATEST_VERSION, Job, JobResult, Taken
+from datahub.devices.jobs import Job, JobResult, Taken
 from datahub.devices.rollout import Plan
 from datahub.devices.targets import Owned
 from datahub.hub import Hub

@@ -26,10 +26,9 @@ Number: TypeAlias = Annotated[FiniteFloat, Strict()]
 Whole: TypeAlias = Annotated[int, Strict()]
 """A whole number as JSON writes it."""
 
-Numbers: TypeAlias = Annotated[
-    dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")], Number],
-    Field(max_length=MOST_SETTINGS),
-]
+NumberName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+
+Numbers: TypeAlias = Annotated[dict[NumberName, Number], Field(max_length=MOST_SETTINGS)]
 """Arguments or settings by name, unit in the name."""
 
 Before: TypeAlias = Annotated[

@@ -10,6 +10,7 @@ import numpy as np
 
 from datahub.contract.messages import BirthBatch, KindDescriptor
 from datahub.contract.observations import Floats, Ints
+from datahub.devices.fitting import Way
 from datahub.feed import Feed
 
 BORN_TOGETHER = 1_000
@@ -25,6 +26,7 @@ class Bridged:
         kind: what its devices are.
         ids: the vendor's ids of the devices, in the order of the columns ``device, object, lon, lat``.
         feed: the vendor's dialect.
+        commands, settings: those that the vendor carries to its devices.
         poll_s: how often a pulled cloud is asked [s].
         page: most words in one answer or post.
         body_bytes: longest post that is read [byte].
@@ -40,6 +42,8 @@ class Bridged:
     lon: Floats
     lat: Floats
     feed: Feed
+    commands: tuple[str, ...]
+    settings: tuple[str, ...]
     poll_s: float
     page: int
     body_bytes: int
@@ -54,6 +58,11 @@ class Bridged:
     def id_of(self) -> Mapping[int, str]:
         """The vendor's id by unified code."""
         return dict(zip(self.device.tolist(), self.ids, strict=True))
+
+    @property
+    def way(self) -> Way:
+        """What can be told to its devices."""
+        return Way(self.vendor, self.commands, self.settings)
 
     def births(self, epoch: int) -> list[BirthBatch]:
         """What the bridge says when it comes on line."""

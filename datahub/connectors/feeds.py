@@ -37,7 +37,12 @@ class FeedLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FeedManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a cloud's ``manifest.toml`` says; ``kind`` is what its devices are."""
+    """What a cloud's ``manifest.toml`` says.
+
+    Attributes:
+        kind: what its devices are.
+        commands, settings: those that it carries to them, by our names.
+    """
 
     name: str
     sort: Literal["feed"]
@@ -46,6 +51,8 @@ class FeedManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dialect: str
     version: int
     kind: str
+    commands: tuple[str, ...]
+    settings: tuple[str, ...]
     limits: FeedLimits
 
 

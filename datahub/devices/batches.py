@@ -9,10 +9,11 @@ import msgspec
 from sqlalchemy import func, insert
 from sqlmodel import Session, col, select
 
-from datahub.commands import Commands, Policy
+from datahub.commands import CommandRefused, Commands, Policy
 from datahub.contract.codes import AckStatus, DeviceState
 from datahub.contract.errors import UsageError
 from datahub.contract.messages import Command
+from datahub.devices.fitting import Fitting, nobody
 from datahub.devices.registry import STAGES, Registry
 from datahub.store.paging import newest_first
 from datahub.store.session import Store
@@ -74,12 +75,17 @@ class Batches:
         """Tell many devices (unified codes) to act. The same id again changes nothing and returns what is known of it.
 
         Who is unknown, retired, in quarantine or does not take such a command has that as its result.
+
+        Raises:
+            CommandRefused: if that is so of all of them.
         """
         with self._store.lock:
             told: list[Command] = []
             with self._store.session() as session:
                 if session.get(BatchRow, order.id) is None:
                     told, refused = self.enter(session, devices, order)
+                    if why := nobody(devices, refused):
+                        raise CommandRefused(why)
                     body = msgspec.json.encode(order.arguments).decode()
                     detail = f"{order.name} {body} to {len(told)} devices, {len(refused)} refused"
                     session.add(AuditRow(t=order.issued, who=order.by, action="batch", subject=order.id, detail=detail))
@@ -88,7 +94,7 @@ class Batches:
 
     def enter(self, session: Session, devices: Sequence[int], order: Order) -> tuple[list[Command], dict[int, str]]:
         """Write a batch down in a transaction of the caller's; the orders to dispatch, and who is refused and why."""
-        refused = self.refusals(devices, order.name)
+        refused = self.refusals(devices, Fitting(order.name, order.arguments))
         ids = {device: order_id(order.id, device) for device in sorted(set(devices)) if device not in refused}
         session.add(
             BatchRow(
@@ -111,13 +117,13 @@ class Batches:
             session.execute(insert(BatchItemRow), items)
         return told, refused
 
-    def refusals(self, devices: Sequence[int], name: str | None) -> dict[int, str]:
-        """Which of these devices cannot be given an order (None: be told of any setting), and why."""
-        found = ((device, self._refusal(device, name)) for device in sorted(set(devices)))
+    def refusals(self, devices: Sequence[int], asked: Fitting) -> dict[int, str]:
+        """Which of these devices cannot follow an order or a wish, and why."""
+        found = ((device, self._refusal(device, asked)) for device in sorted(set(devices)))
         return {device: why for device, why in found if why}
 
-    def _refusal(self, device: int, name: str | None) -> str:
-        why = self._commands.refusal(device, name)
+    def _refusal(self, device: int, asked: Fitting) -> str:
+        why = self._commands.refusal(device, asked)
         if why:
             return why
         registry = self._registry

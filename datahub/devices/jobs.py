@@ -10,16 +10,16 @@ from sqlalchemy import func, insert, update
 from sqlmodel import Session, col, select
 
 from datahub.contract.errors import IllegalMove, UsageError
-from datahub.contract.firmware import VERSION
+from datahub.contract.firmware import UPDATE_FIRMWARE
 from datahub.devices import rollout
 from datahub.devices.batches import Batches
+from datahub.devices.fitting import Fitting, no_version, nobody
 from datahub.devices.joblife import MOVES, JobState, Sort, Step, move, step_many
 from datahub.devices.rollout import Plan
 from datahub.store.paging import newest_first
 from datahub.store.session import Store
 from datahub.store.tables import AuditRow, JobDeviceRow, JobRow
 
-LATEST_VERSION: Final = 1_000_000
 MOST_SETTINGS: Final = 64
 LONGEST_NAME: Final = 64
 """Bounds of a target; ours to choose."""
@@ -106,13 +106,16 @@ class Jobs:
 
         Raises:
             Taken: if the id stands for another job.
-            UsageError: if target or plan cannot be.
+            UsageError: if target or plan cannot be, or not one of the devices can follow.
         """
         check_target(sort, target)
         rollout.check(plan)
         with self._store.session() as session:
             known = session.get(JobRow, id)
             if known is None:
+                asked = Fitting(UPDATE_FIRMWARE if sort is Sort.FIRMWARE else None, target)
+                if why := nobody(devices, self._batches.refusals(devices, asked)):
+                    raise UsageError(why)
                 session.add(_row(id, sort, target, plan=plan, t=t, by=by))
                 stages = rollout.staged(id, devices, plan.stages)
                 rows = [
@@ -186,11 +189,8 @@ def check_target(sort: Sort, target: Mapping[str, float]) -> None:
         UsageError: naming what would do.
     """
     if sort is Sort.FIRMWARE:
-        version = target.get(VERSION)
-        if set(target) != {VERSION} or version is None or not 1 <= version <= LATEST_VERSION or version != int(version):
-            raise UsageError(
-                f"{_text(target)} is no version to run; give {VERSION}, a whole number to {LATEST_VERSION}"
-            )
+        if why := no_version(target):
+            raise UsageError(why)
     elif not 1 <= len(target) <= MOST_SETTINGS or not all(_named(name) for name in target):
         raise UsageError(
             f"{len(target)} settings are none that a device takes; give 1 to {MOST_SETTINGS}, each by its name"

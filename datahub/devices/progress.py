@@ -15,6 +15,7 @@ from datahub.contract.clock import SECOND_MS
 from datahub.contract.codes import AckStatus
 from datahub.contract.firmware import FIRMWARE, UPDATE_FIRMWARE, VERSION
 from datahub.devices.batches import Batches, Order, order_id
+from datahub.devices.fitting import Fitting
 from datahub.devices.joblife import STEPS, JobState, Sort, Step, move, step, step_many
 from datahub.devices.jobs import Jobs, audit, batch_id, halt, plan_of, tally, target_of
 from datahub.devices.rollout import Plan
@@ -129,7 +130,7 @@ class JobProgress:
         firmware, target = job.sort == Sort.FIRMWARE, target_of(job)
         wanted = {FIRMWARE: target[VERSION]} if firmware else target
         there = {one: "had it already" for one in waiting if _has(wanted, self._shadows.get(one))}
-        refused = self._batches.refusals(waiting, UPDATE_FIRMWARE if firmware else None)
+        refused = self._batches.refusals(waiting, Fitting(UPDATE_FIRMWARE if firmware else None, target))
         refused |= _busy(session, job, waiting)
         there = {one: why for one, why in there.items() if one not in refused}
         told = [one for one in waiting if one not in refused and one not in there]

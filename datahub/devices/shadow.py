@@ -60,18 +60,21 @@ class Shadows:
         """Shadows of devices of which something is wanted, by device."""
         return [shadow for _, shadow in sorted(self._known.items()) if shadow.desired]
 
-    def desire(self, device: int, state: Mapping[str, float], *, t: int) -> int:
-        """Want settings in addition to those wanted before; returns the new version."""
+    def desire(self, device: int, state: Mapping[str, float | None], *, t: int) -> int:
+        """Want settings in addition to those wanted before (None: no longer); returns the new version."""
         with self._store.session() as session:
             self.wish(session, [device], state, t=t)
         return self.get(device).version
 
-    def wish(self, session: Session, devices: Sequence[int], state: Mapping[str, float], *, t: int) -> None:
-        """Want settings of many devices, in addition to those wanted before, in a transaction of the caller's."""
+    def wish(self, session: Session, devices: Sequence[int], state: Mapping[str, float | None], *, t: int) -> None:
+        """Want settings of many devices, in addition to those wanted before, in a transaction of the caller's.
+
+        None takes a wish back.
+        """
         new: dict[int, Shadow] = {}
         for device in devices:
             old = self.get(device)
-            wanted = old.desired | dict(state)
+            wanted = {name: value for name, value in {**old.desired, **state}.items() if value is not None}
             new[device] = msgspec.structs.replace(old, desired=wanted, version=old.version + 1, desired_t=t)
         self._keep(session, new)
 

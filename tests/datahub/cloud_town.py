@@ -176,7 +176,8 @@ def words(pages: Sequence[Said]) -> list[Told]:
 def bridged(vendor: str, *, poll_s: float = 900) -> Bridged:
     """A bridge as declared."""
     device = DEVICES[vendor]
-    limits = feed_manifest(vendor).limits
+    manifest = feed_manifest(vendor)
+    limits = manifest.limits
     return Bridged(
         vendor=vendor,
         node=NODES[vendor],
@@ -187,6 +188,8 @@ def bridged(vendor: str, *, poll_s: float = 900) -> Bridged:
         lon=np.full(len(device), 114.53),
         lat=np.full(len(device), 21.74),
         feed=load_feed(vendor, secret=SECRET),
+        commands=manifest.commands,
+        settings=manifest.settings,
         poll_s=poll_s,
         page=limits.page,
         body_bytes=limits.body_bytes,
@@ -218,6 +221,7 @@ class CloudTown:
         self.line = Line(clouds)
         declared = [bridged(vendor) for vendor in sorted(clouds)]
         topics, room = Topics("harbour", run), self.hub.guard.room
+        self.hub.commands.ways = {one.node: one.way for one in declared}
         self.bridges = Bridges(declared, self.hub.store, self.line, topics, room=room)
         wire.join(self.bridges)
 

@@ -15,9 +15,9 @@ from test_api import TOKEN, Asgi, problem
 
 from datahub.api.app import app
 from datahub.contract.clock import to_utc
-from datahub.contract.codes import AckStatus
-from datahub.contract.firmware import FIRMWARE, UPDATE_FIRMWARE
-from datahub.contract.messages import Ack, Command, Desired, Reported
+from datahub.contract.codes import AckStatus, DeviceState
+from datahub.contract.firmware import FIRMWARE, UPDATE, UPDATE_FIRMWARE
+from datahub.contract.messages import Ack, ArgumentDescriptor, Command, Desired, Reported
 from datahub.devices import bulk
 from datahub.devices.assets import Assets
 from datahub.devices.coding import CLASSES, encode
@@ -172,6 +172,40 @@ def test_the_same_batch_twice_is_one_and_another_under_its_id_is_refused(house: 
         assert "another order" in problem(house.client.post("/batches", json={**body, **other}), 409)
 
 
+def test_what_nobody_can_follow_is_a_problem_and_what_is_known_under_an_id_is_still_told(house: House) -> None:
+    says = (ArgumentDescriptor("dim", "level_ratio", 0.0, 1.0), UPDATE)
+    house.town.send(births(msgspec.structs.replace(LAMP, arguments=says), devices=[*HERE, *THERE]))
+    lamps, tap = {"where": {"kind": "smart_pole"}}, {"where": {"kind": "water_meter"}}
+    for path, body, why in (
+        ("/batches", {**DIM, **lamps, "arguments": {"level_ratio": 7}}, "level_ratio = 7 does not lie between 0 and 1"),
+        ("/batches", {**DIM, **lamps, "name": UPDATE_FIRMWARE, "arguments": {"version": 1.5}}, "a whole number"),
+        ("/batches", {**DIM, **tap}, "none of the 1 devices aimed at can follow; the first: device 101 is a water_"),
+        ("/jobs", {"version": 2, "by": "x", **tap}, "water_meter and does not take 'update_firmware'; it takes: none"),
+        ("/jobs", {"settings": {"nope": 1}, "by": "x", **lamps}, "none of the 6 devices aimed at can follow"),
+    ):
+        assert why in problem(house.client.post(path, json=body), 422)
+    one = f"/devices/{HERE[0]}"
+    bad = {"name": "dim", "arguments": {"level_ratio": 7}, "valid_s": 60}
+    assert "between 0 and 1" in problem(house.client.post(f"{one}/commands", json=bad), 422)
+    for state in ({"wrong": 1}, {"level_ratio": 9}):
+        problem(house.client.put(f"{one}/desired", json={"state": state}), 422)
+    assert (house.ask("GET", "/batches"), house.ask("GET", "/jobs")) == ([], [])
+    assert [down for down in house.down() if isinstance(down, Command | Desired)] == []
+    known = house.ask("POST", "/batches", {**DIM, "devices": [str(HERE[0])], "id": "a"}, status=202)
+    house.town.hub.lifecycle.move(HERE[0], DeviceState.RETIRED, t=T0, by="lighting")
+    assert house.ask("POST", "/batches", {**DIM, "devices": [str(HERE[0])], "id": "a"}, status=202) == known
+
+
+def test_a_wish_is_taken_back_over_the_api(house: House) -> None:
+    path = f"/devices/{HERE[0]}/desired"
+    assert house.ask("PUT", path, {"state": {"level_ratio": 0.2, "fade_s": 2}}, status=202) == {"version": 1}
+    assert house.ask("PUT", path, {"state": {"level_ratio": None}}, status=202) == {"version": 2}
+    (_, down) = house.down()
+    assert isinstance(down, Desired)
+    assert (down.version, down.state) == (2, {"fade_s": 2.0})
+    assert house.ask("GET", f"/devices/{HERE[0]}/shadow")["delta"] == {"fade_s": 2.0}
+
+
 def test_firmware_is_rolled_out_over_the_api(house: House) -> None:
     body = {"version": 2, "where": {"kind": "smart_pole"}, "by": "lighting", "id": "fw2"}
     plan = {"stages": [0.5, 1], "wait_s": 60, "failure_ratio": 0.1, "retry_count": 0}
@@ -249,8 +283,9 @@ def test_what_was_never_ordered_is_not_there(house: House) -> None:
     move = {"to": "paused", "by": "x"}
     assert "no job 'x'" in problem(house.client.post("/jobs/x/state", json=move), 404)
     assert "to" in problem(house.client.post("/jobs/x/state", json={**move, "to": "done"}), 422)
-    house.ask("POST", "/jobs", {**JOB, "id": "x"}, status=201)
-    assert "is another one" in problem(house.client.post("/jobs", json={**JOB, "id": "x", "version": 3}), 409)
+    draft = {**JOB, "id": "x", "devices": [str(HERE[0])]}
+    house.ask("POST", "/jobs", draft, status=201)
+    assert "is another one" in problem(house.client.post("/jobs", json={**draft, "version": 3}), 409)
     assert "cannot go to 'paused'" in problem(house.client.post("/jobs/x/state", json=move), 409)
 
 

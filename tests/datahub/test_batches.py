@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hub_town import METER, MINUTE, POST, T0, Town, births, pack
 
-from datahub.commands import Policy
+from datahub.commands import CommandRefused, Policy
 from datahub.contract.codes import AckStatus, DeviceState
 from datahub.contract.messages import Ack, Command
 from datahub.devices.batches import Batch, Order, Result
@@ -128,6 +128,15 @@ def test_the_same_batch_again_is_not_sent_again(town: Town) -> None:
     sent(town)
     assert order((203,), town) == before
     assert sent(town) == []
+
+
+def test_a_batch_that_reaches_nobody_is_refused_and_leaves_nothing(town: Town) -> None:
+    first = "the first: device 101 is a water_meter and does not take 'dim'; it takes: none"
+    with pytest.raises(CommandRefused, match=f"none of the 3 devices aimed at can follow; {first}"):
+        order((TAP, OLD, 999), town)
+    assert (town.hub.batches.latest(), town.hub.queries.audit(subject="b1"), sent(town)) == ([], [], [])
+    before = order((201, TAP), town)
+    assert order((TAP,), town) == before
 
 
 def test_who_ordered_what_stands_in_the_audit_trail(town: Town) -> None:

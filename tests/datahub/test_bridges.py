@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import httpx
+import msgspec
 import numpy as np
 import pytest
 from bridge_child import FREEZE_MS
@@ -29,13 +31,17 @@ from cloud_town import (
 )
 
 from datahub.bridges.bridge import AUDITED
+from datahub.commands import CommandRefused
 from datahub.connector import Unanswered
 from datahub.connectors.feeds import feed_manifest
 from datahub.connectors.metercloud.stub import CORRECTED_MS
 from datahub.contract.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from datahub.contract.codes import AckStatus, Reason
+from datahub.contract.errors import UsageError
+from datahub.contract.firmware import UPDATE_FIRMWARE, VERSION
 from datahub.contract.messages import Ack, BirthBatch, Command, Rebirth, Watermarks
 from datahub.devices.coding import encode
+from datahub.devices.joblife import JobState, Sort
 from datahub.events import CommandMoved, StateReported
 from datahub.feed import Denial, Denied, PostingCloud
 from scenarios.exchange import Door
@@ -473,7 +479,44 @@ def test_an_order_that_the_cloud_refuses_is_rejected_with_its_words() -> None:
     town.turn(T + MINUTE_MS)
     status = town.hub.commands.status("c-1.4")
     assert status is not None
-    assert (status.status, status.detail) == (AckStatus.REJECTED, "BRI: bri 140 is outside 0 to 100")
+    assert (status.status, status.detail) == (
+        AckStatus.REJECTED,
+        "BRI: bri 140 is outside 0 to 100 (bri is 100 times level_ratio)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "takes"),
+    [(UPDATE_FIRMWARE, "which takes: dim"), (None, "which takes as settings: level_ratio")],
+)
+def test_what_a_cloud_cannot_carry_is_refused_at_the_door_and_no_failure_of_a_job(name: str | None, takes: str) -> None:
+    town, made = told_town()
+    more = msgspec.structs.replace(KINDS["lampcloud"], commands=("dim", UPDATE_FIRMWARE))
+    direct = encode("990102", "2201", np.arange(1, 4))
+    place = np.full(len(direct), 114.5)
+    town.hub.registry.learn(BirthBatch(more, direct, np.full(len(direct), T), direct, direct, place, place - 92.8))
+    town.hub.registry.settle()
+    sort, target = (Sort.FIRMWARE, {VERSION: 2.0}) if name else (Sort.CONFIGURATION, {"fade_s": 2.0})
+    devices = [*DEVICES["lampcloud"].tolist(), *direct.tolist()]
+    plan = msgspec.structs.replace(town.hub.jobs.declared, stages=(1.0,), failure_ratio=0.0)
+    town.hub.jobs.draft(devices, sort=sort, target=target, plan=plan, t=T, id="j", by="lighting")
+    town.hub.jobs.move("j", JobState.RUNNING, t=T, by="lighting")
+    town.turn(T + MINUTE_MS)
+    town.turn(T + 2 * MINUTE_MS)
+    why = f"device {LAMP} is reached through the cloud 'lampcloud', {takes}"
+    refused = town.hub.jobs.results("j", step="refused")
+    assert [one.device for one in refused] == DEVICES["lampcloud"].tolist()
+    assert next(one.detail for one in refused if one.device == LAMP) == why
+    assert len(town.hub.jobs.results("j", step="ordered")) == len(direct)
+    assert town.hub.jobs.status("j").state is JobState.RUNNING
+    assert not town.bridges.by_node[NODES["lampcloud"]].orders
+    assert list(made.orders()) == []
+    with pytest.raises(UsageError, match="none of the 3 devices aimed at can follow; the first: device"):
+        town.hub.jobs.draft(devices[:3], sort=sort, target=target, plan=plan, t=T, id="j2", by="lighting")
+    commands = town.hub.commands
+    order = partial(commands.order, id="f", t=T, expires=T + HOUR_MS, arguments=target, name=name or "")
+    with pytest.raises(CommandRefused, match=takes):
+        order(LAMP) if name else commands.desire(LAMP, target, T)
 
 
 def test_while_the_cloud_is_away_an_order_waits_until_it_expires() -> None:

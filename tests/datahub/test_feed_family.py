@@ -409,8 +409,12 @@ def test_a_desired_level_is_an_order_and_other_words_are_not_understood() -> Non
     feed = pushed()
     wish = msgspec.structs.replace(DIM, name=WISH)
     assert feed.order(wish, "LC-1", t=T).content == feed.order(DIM, "LC-1", t=T).content
-    for name, arguments in (("update_firmware", {"version": 2.0}), (WISH, {"report_s": 60.0}), ("dim", {})):
-        with pytest.raises(NotUnderstood, match=f"no word for '{name}'"):
+    for name, arguments, why in (
+        ("update_firmware", {"version": 2.0}, "no word for 'update_firmware'"),
+        (WISH, {"report_s": 60.0}, "told no level_ratio"),
+        ("dim", {}, "told no level_ratio"),
+    ):
+        with pytest.raises(NotUnderstood, match=why):
             feed.order(msgspec.structs.replace(DIM, name=name, arguments=arguments), "LC-1", t=T)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
+import msgspec
 import pytest
 from hub_town import GATEWAY, METER, MINUTE, POST, T0, Town, births
 from hypothesis import given
@@ -12,7 +14,8 @@ from hypothesis import strategies as st
 from datahub.commands import MOVES, CommandRefused, move
 from datahub.contract.codes import AckStatus
 from datahub.contract.errors import IllegalMove
-from datahub.contract.messages import Ack, Command, Desired, Reported
+from datahub.contract.firmware import UPDATE, UPDATE_FIRMWARE
+from datahub.contract.messages import Ack, ArgumentDescriptor, Command, Desired, Reported
 from datahub.events import CommandMoved
 from datahub.store.tables import CommandRow
 
@@ -121,6 +124,80 @@ def test_an_order_that_nobody_can_follow_is_refused(town: Town, device: int, com
     with pytest.raises(CommandRefused, match=complaint):
         town.hub.commands.order(device, "dim", arguments={}, t=T0, expires=EXPIRES, id="x")
     assert town.hub.commands.status("x") is None
+
+
+SAYS = msgspec.structs.replace(
+    POST,
+    name="lamp",
+    commands=("dim", UPDATE_FIRMWARE, "blink"),
+    arguments=(
+        ArgumentDescriptor("dim", "level_ratio", 0.0, 1.0),
+        ArgumentDescriptor("dim", "fade_s", 1.0, 60.0, 5.0),
+        UPDATE,
+    ),
+)
+TAKES = "it takes: level_ratio (0 to 1), fade_s (1 to 60)"
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "why"),
+    [
+        ("dim", {"level_ratio": 7.0}, "level_ratio = 7 does not lie between 0 and 1"),
+        ("dim", {}, "'dim' needs level_ratio (0 to 1)"),
+        ("dim", {"lvl": 1.0}, f"'dim' takes no 'lvl'; {TAKES}"),
+        ("dim", {"level": 1.0}, f"'dim' takes no 'level'; did you mean 'level_ratio'? {TAKES}"),
+        ("blink", {"fade_s": 2.0}, "'blink' takes no 'fade_s'; it takes: none"),
+        (
+            UPDATE_FIRMWARE,
+            {"version": 1.5},
+            '{"version":1.5} is no version to run; give version, a whole number to 1000000',
+        ),
+        (None, {"wrong": 1.0}, f"it has no setting 'wrong'; {TAKES}"),
+        (None, {"level_ratio": 9.0}, "level_ratio = 9 does not lie between 0 and 1"),
+        (None, {"version": 2.0}, f"it has no setting 'version'; {TAKES}"),
+    ],
+)
+def test_what_does_not_fit_the_kind_is_refused_and_nobody_is_told(
+    town: Town, name: str | None, given: dict[str, float], why: str
+) -> None:
+    town.send(births(SAYS, devices=[301]))
+    town.field.receive()
+    commands = town.hub.commands
+    order = partial(commands.order, 301, name or "", arguments=given, t=T0, expires=EXPIRES, id="x")
+    with pytest.raises(CommandRefused) as refused:
+        order() if name else commands.desire(301, given, T0)
+    assert str(refused.value) == f"device 301 is a lamp: {why}"
+    assert town.field.receive() == ()
+    assert (town.hub.commands.status("x"), town.hub.shadows.get(301).desired) == (None, {})
+
+
+def test_what_fits_the_kind_goes_down_as_it_was_said(town: Town) -> None:
+    town.send(births(SAYS, devices=[301]))
+    town.field.receive()
+    for name, arguments in (("dim", {"level_ratio": 1.0}), ("blink", {}), (UPDATE_FIRMWARE, {"version": 2.0})):
+        town.hub.commands.order(301, name, arguments=arguments, t=T0, expires=EXPIRES, id=name)
+        (command,) = town.field.receive()
+        assert isinstance(command, Command)
+        assert (command.name, command.arguments) == (name, arguments)
+
+
+def test_where_the_maker_does_not_say_what_a_command_takes_the_device_judges(town: Town) -> None:
+    town.hub.commands.order(201, "dim", arguments={"lvl": 70.0}, t=T0, expires=EXPIRES, id="x")
+    town.hub.commands.desire(201, {"wrong": 1.0}, T0)
+    assert [type(one) for one in town.field.receive()] == [Command, Desired]
+
+
+def test_a_wish_is_taken_back(town: Town) -> None:
+    town.hub.commands.desire(201, {"level_ratio": 0.5, "wrong": 1.0}, T0)
+    assert town.hub.commands.desire(201, {"wrong": None, "never": None}, T0 + 1, by="lighting") == 2
+    wanted = Desired(node=GATEWAY, device=201, version=2, state={"level_ratio": 0.5})
+    assert town.field.receive()[-1] == wanted
+    assert town.hub.commands.desire(201, {"level_ratio": None, "fade_s": 2.0}, T0 + 2) == 3
+    assert town.hub.shadows.get(201).delta == {"fade_s": 2.0}
+    assert town.hub.commands.desire(201, {"fade_s": None}, T0 + 3) == 4
+    assert town.field.receive()[-1] == Desired(node=GATEWAY, device=201, version=4, state={})
+    (row,) = town.hub.queries.audit(subject="201")
+    assert (row.who, row.action, row.detail) == ("lighting", "desire", '{"wrong":null,"never":null}')
 
 
 def test_orders_of_a_device_are_listed_newest_first(town: Town) -> None:

@@ -312,9 +312,11 @@ def test_a_wish_that_nobody_reports_is_told_again_and_fails_in_the_end(lamps: St
 
 def test_what_has_no_command_link_is_refused_settings(lamps: Street) -> None:
     lamps.town.send(births(METER, devices=[101]))
-    settings_job(lamps, [101])
+    with pytest.raises(UsageError, match="none of the 1 devices aimed at can follow; the first: device 101 is a water"):
+        settings_job(lamps, [101])
+    settings_job(lamps, [101, LAMPS[0]])
     lamps.run(1)
-    (result,) = lamps.town.hub.jobs.results("j1")
+    (result,) = lamps.town.hub.jobs.results("j1", step="refused")
     assert (result.step, result.detail) == (Step.REFUSED, "device 101 is a water_meter and has no command link")
 
 

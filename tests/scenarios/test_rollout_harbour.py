@@ -10,10 +10,12 @@ from functools import cache
 from pathlib import Path
 
 import msgspec
+import pytest
 import simpy
 
 from datahub.contract.city import City
 from datahub.contract.clock import HOUR_MS, MINUTE_MS, from_datetime
+from datahub.contract.errors import UsageError
 from datahub.contract.firmware import FIRMWARE
 from datahub.devices.joblife import JobState, Sort, Step
 from datahub.devices.jobs import Job
@@ -150,7 +152,7 @@ def test_poles_in_the_dark_are_told_again_and_fail_when_the_light_does_not_come_
     story.hub.close()
 
 
-def test_poles_are_set_and_a_setting_that_they_cannot_have_fails() -> None:
+def test_poles_are_set_and_a_setting_that_they_cannot_have_is_refused_before_anybody_is_told() -> None:
     story = Story(NO_FAULTS)
     plan = msgspec.structs.replace(PLAN, stages=(0.1, 1.0), wait_s=0.0)
     story.begin(Sort.CONFIGURATION, {"level_ratio": 0.4}, plan=plan)
@@ -159,9 +161,10 @@ def test_poles_are_set_and_a_setting_that_they_cannot_have_fails() -> None:
     assert set(story.field.world.street.dimming_ratio.tolist()) == {0.4}
     story.hub.close()
     other = Story(NO_FAULTS)
-    other.begin(Sort.CONFIGURATION, {"level_ratio": 7.0}, plan=plan)
-    other.run(90)
-    assert (other.job.state, other.steps()) == (JobState.STOPPED, [{"failed": 8}, {"spared": 67}])
+    why = "none of the 75 devices aimed at can follow; .* level_ratio = 7 does not lie between 0 and 1"
+    with pytest.raises(UsageError, match=why):
+        other.begin(Sort.CONFIGURATION, {"level_ratio": 7.0}, plan=plan)
+    assert other.hub.jobs.latest() == []
     other.hub.close()
 
 

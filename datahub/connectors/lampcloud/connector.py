@@ -98,8 +98,10 @@ class LampCloud:
     def order(self, command: Command, device: str, *, t: int) -> httpx.Request:
         """Dim a lamp; the cloud has no other order."""
         level = command.arguments.get("level_ratio")
-        if command.name not in ("dim", WISH) or level is None:
+        if command.name not in ("dim", WISH):
             raise NotUnderstood(f"the lamp cloud has no word for '{command.name}'; it takes dim with level_ratio")
+        if level is None:
+            raise NotUnderstood("the lamp cloud was told no level_ratio, and knows nothing else; give it, 0 to 1")
         until = command.expires // SECOND_MS
         body = msgspec.json.encode(Dim(command.id, round(level * PERCENT), until))
         stamp = str(t // SECOND_MS)
@@ -123,7 +125,8 @@ class LampCloud:
             no = msgspec.json.decode(response.content, type=_No)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Unanswered(f"lamp cloud answered {response.status_code} with none of its forms: {error}") from error
-        return Outcome("", command.id, device, AckStatus.REJECTED, t, f"{no.err:.40}: {no.msg:.120}")
+        ours = f" (bri is {PERCENT} times level_ratio)" if no.err == "BRI" else ""
+        return Outcome("", command.id, device, AckStatus.REJECTED, t, f"{no.err:.40}: {no.msg:.120}{ours}")
 
 
 def _said(post: _Post, *, seal: str) -> Said:
