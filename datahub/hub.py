@@ -133,8 +133,7 @@ class Hub:
         self.guard = Guard(self.registry.nodes, limits.load())
         settling.check(self.guard.limits, in_force(), self.upkeep.policy)
         self.gaps = Gaps(self.registry.windows)
-        carriers = Credentials(self.store).carriers
-        self._door = Door(self.registry, self.guard, self.shadows, strict=strict, carriers=carriers)
+        self._door = Door(self.registry, self.guard, self.shadows, strict, Credentials(self.store).carriers)
         self._asked: set[int] = set()
         self._listening = Listening(found.t)
         self._notes: list[Note] = []

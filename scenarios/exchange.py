@@ -8,9 +8,10 @@ acted, but the platform does not know, exactly as with a real line. Live, stubs 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from threading import Lock
-from typing import Protocol
+from threading import Lock, Thread
+from typing import Final, Protocol
 
 import httpx
 import numpy as np
@@ -25,6 +26,9 @@ from datahub.contract.clock import SECOND_MS
 from datahub.contract.errors import UsageError
 from datahub.feed import STATUS, Denied
 from sensors.chance import Seeds
+
+_OF_THE_LINE: Final = ("content-encoding", "content-length", "transfer-encoding")
+"""Headers that say how an answer travelled, not what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +89,24 @@ class DirectExchange:
         return response
 
 
+ANSWER_BYTES: Final = 8 * 2**20
+"""Longest answer of a department's system or a vendor's cloud that is read. Ours to choose."""
+
+
 class HttpExchange:
-    """The exchange of a live run: departments' systems are reached by HTTP at their addresses."""
+    """The exchange of a live run: departments' systems are reached by HTTP at their addresses.
+
+    A call has so long in all, and so many bytes. Each system is asked by a worker of its own: one that hangs, or tells
+    its answer letter by letter, is left to its worker, and until that is free again it counts as not answering.
+    """
 
     def __init__(
         self, addresses: Mapping[str, str], *, timeout_s: float = 5.0, client: httpx.Client | None = None
     ) -> None:
         self._addresses = {code: address.rstrip("/") for code, address in addresses.items()}
         self._client = client or httpx.Client(timeout=timeout_s, trust_env=False)
+        self._timeout_s = timeout_s
+        self._busy: dict[str, Future[httpx.Response]] = {}
 
     def call(self, department: str, request: httpx.Request, *, t: int) -> httpx.Response:
         """The department's answer; ``t`` is the city time at which we ask (a live system has its own clock).
@@ -105,14 +119,44 @@ class HttpExchange:
             raise Unanswered(f"no address of '{department}' is configured; there are: {', '.join(self._addresses)}")
         kept = {name: value for name, value in request.headers.items() if name not in ("host", "content-length")}
         target = f"{address}{request.url.raw_path.decode('ascii')}"
+        former = self._busy.get(department)
+        if former is not None and not former.done():
+            raise Unanswered(f"{department} at {address} has not ended its answer to a former request")
+        asked = self._busy[department] = Future[httpx.Response]()
+        work = Thread(target=self._ask, args=(asked, request.method, target, request.content, kept), daemon=True)
+        work.start()
         try:
-            return self._client.request(request.method, target, content=request.content, headers=kept)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return asked.result(self._timeout_s)
+        except TimeoutError as error:
+            raise Unanswered(f"{department} at {address} did not answer within {self._timeout_s:g} s") from error
+        except (httpx.HTTPError, httpx.InvalidURL, RuntimeError) as error:
             raise Unanswered(f"{department} at {address} did not answer at {t} ms: {error!r}") from error
+
+    def _ask(
+        self, asked: Future[httpx.Response], method: str, target: str, content: bytes, headers: Mapping[str, str]
+    ) -> None:
+        """Make one call and keep its end."""
+        try:
+            with self._client.stream(method, target, content=content, headers=headers) as answer:
+                body = _bounded(answer)
+                told = {name: value for name, value in answer.headers.items() if name not in _OF_THE_LINE}
+                asked.set_result(httpx.Response(answer.status_code, headers=told, content=body))
+        except Exception as error:  # whatever it was, who asked is told
+            asked.set_exception(error)
 
     def close(self) -> None:
         """Let the connections go."""
         self._client.close()
+
+
+def _bounded(answer: httpx.Response) -> bytes:
+    """What an answer says, if that is not too much."""
+    body = bytearray()
+    for part in answer.iter_bytes():
+        body += part
+        if len(body) > ANSWER_BYTES:
+            raise httpx.DecodingError(f"the answer is longer than {ANSWER_BYTES} bytes")
+    return bytes(body)
 
 
 class SharedStub:

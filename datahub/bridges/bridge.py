@@ -28,6 +28,12 @@ from datahub.store.tables import AuditRow
 ILL: Final = "ill"
 """Reason of words that are none in the vendor's own dialect."""
 
+PATIENCE_S: Final = 60.0
+"""A cloud that did not answer and said no time is asked again after so long [s of city time]. Ours to choose."""
+
+MOST_PATIENCE_S: Final = 3_600.0
+"""Each further time it is left alone twice as long, up to this [s of city time]. Ours to choose."""
+
 AUDITED: Final = 20
 """Refusals written down with all their detail between two turns; every one is counted."""
 
@@ -43,6 +49,8 @@ class Bridge:
         orders: orders that are to go to the vendor.
         lock: whoever looks first and notes then holds it meanwhile.
         trouble: why the vendor could not be heard at the last try; empty if it could.
+        patience_s: how long it was left alone after that [s]; 0 once it has answered.
+        rests_until: no order goes to it before [ms].
     """
 
     def __init__(self, bridged: Bridged, store: Store, topics: Topics) -> None:
@@ -51,6 +59,7 @@ class Bridge:
         self.letters: deque[Letter] = deque()
         self.orders: deque[Command] = deque()
         self.trouble = ""
+        self.patience_s, self.rests_until = 0.0, 0
         self._strangers: set[str] = set()
         self._refused: Counter[str] = Counter()
         self._audit: list[AuditRow] = []
@@ -165,6 +174,14 @@ class Bridge:
         with self.lock:
             self.trouble = why
             self._commit(msgspec.structs.replace(self.book.standing, due=due), t=t)
+
+    def wait(self, t: int, retry_s: float) -> int:
+        """Until when [ms] to leave a vendor alone that did not answer at ``t`` [ms].
+
+        ``retry_s`` is the pause that it asked for, 0 if it said none.
+        """
+        self.patience_s = min(2 * self.patience_s, MOST_PATIENCE_S) or PATIENCE_S
+        return t + round((retry_s or self.patience_s) * SECOND_MS)
 
     @property
     def unsettled(self) -> bool:

@@ -22,9 +22,6 @@ from datahub.store.session import Store
 PAGES: Final = 20
 """Pages read from one cloud in one turn: a backlog must not hold up the city. Ours to choose."""
 
-PATIENCE_S: Final = 60.0
-"""A cloud that did not answer and said no time is asked again after so long [s of city time]. Ours to choose."""
-
 WISH_MS: Final = HOUR_MS
 """For so long a desired setting may be on its way to a device before the cloud gives it up [ms]. Ours to choose."""
 
@@ -97,9 +94,9 @@ class Bridges:
                 flow = feed.pull(bridge.book.standing.cursor, t=t)
                 said = converse(flow, lambda request: self._exchange.call(vendor, request, t=t))
             except Unanswered as error:
-                wait_s = error.retry_s or PATIENCE_S
-                bridge.put_off(str(error), t=t, due=t + round(wait_s * SECOND_MS))
+                bridge.put_off(str(error), t=t, due=bridge.wait(t, error.retry_s))
                 return
+            bridge.patience_s = 0.0
             bridge.note(said, t=t, due=t if said.more else t + round(bridge.bridged.poll_s * SECOND_MS))
             if not said.more:
                 return
@@ -157,7 +154,13 @@ class Bridges:
         return True
 
     def _hand_on(self, bridge: Bridge, t: int) -> None:
-        """Give orders to the cloud; where it does not answer, an order is tried again until it has expired."""
+        """Give orders to the cloud; one that does not answer is left alone for a while, with all that is for it."""
+        if t < bridge.rests_until:
+            for _ in range(len(bridge.orders)):
+                if not 0 < bridge.orders[0].expires <= t:
+                    bridge.orders.append(bridge.orders[0])
+                bridge.orders.popleft()
+            return
         for _ in range(len(bridge.orders)):
             command = bridge.orders.popleft()
             if command.name == WISH and not command.expires:
@@ -167,10 +170,12 @@ class Bridges:
                 outcome = self._ordered(bridge.bridged, command, t)
             except Unanswered as error:
                 bridge.trouble = str(error)
+                bridge.rests_until = bridge.wait(t, error.retry_s)
                 if t < command.expires:
-                    bridge.orders.append(command)
-            else:
-                bridge.note(Said(outcomes=(outcome,)), t=t)
+                    bridge.orders.appendleft(command)
+                return
+            bridge.patience_s = 0.0
+            bridge.note(Said(outcomes=(outcome,)), t=t)
 
     def _ordered(self, bridged: Bridged, command: Command, t: int) -> Outcome:
         """What the cloud says to an order at once; an order that it cannot understand is refused here."""

@@ -44,6 +44,7 @@ from datahub.devices.coding import encode
 from datahub.devices.joblife import JobState, Sort
 from datahub.events import CommandMoved, StateReported
 from datahub.feed import Denial, Denied, PostingCloud
+from datahub.store.bridge_book import BridgeBook, Letter
 from scenarios.exchange import Door
 
 ROOT = Path(__file__).parents[2]
@@ -539,6 +540,34 @@ def test_while_the_cloud_is_away_an_order_waits_until_it_expires() -> None:
     assert status is not None
     assert status.status is AckStatus.EXPIRED
     assert not town.bridges.by_node[NODES["lampcloud"]].orders
+
+
+def test_a_cloud_that_does_not_answer_is_asked_once_and_then_ever_more_seldom() -> None:
+    town, _ = told_town()
+    calls: list[int] = []
+
+    def silent(request: httpx.Request) -> None:
+        calls.append(1)
+        raise Unanswered("no answer in time")
+
+    town.line.before = silent
+    for n in range(40):
+        ordered(town, n / 100)
+    town.turn(T + MINUTE_MS)
+    assert len(calls) == 1, "forty orders, and it is left alone after the first"
+    for minute in range(2, 9):
+        town.turn(T + minute * MINUTE_MS)
+    assert len(calls) == 4, "after one, two and four minutes"
+
+
+def test_a_readings_watermark_lets_go_of_what_it_covers_and_no_more() -> None:
+    town, _ = told_town()
+    book = BridgeBook(town.hub.store, "another", node=NODES["lampcloud"])
+    book.begin(T)
+    letters = [Letter(n, "t", b"x", last=10 * n, count=10) for n in (1, 2)]
+    book.commit(msgspec.structs.replace(book.standing, next=21, out=2), letters=letters, t=T)
+    book.release(10)
+    assert [letter.id for letter in book.waiting()] == [2]
 
 
 def test_a_desired_level_reaches_the_lamp_and_is_reported() -> None:

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
 import pytest
@@ -17,9 +17,9 @@ from datahub.connector import Connector, CrewStatus, Stub, Unanswered, WorkOrder
 from datahub.connectors.loading import load, vendors
 from datahub.connectors.order_book import Outage
 from datahub.contract.city import Crew, Department
-from datahub.contract.clock import MINUTE_MS, SECOND_MS
+from datahub.contract.clock import MINUTE_MS, SECOND_MS, elapsed_s
 from datahub.contract.codes import TaskStage
-from scenarios.exchange import DirectExchange, HttpExchange, Line, SharedStub, stub_app, stubs_of
+from scenarios.exchange import ANSWER_BYTES, DirectExchange, HttpExchange, Line, SharedStub, stub_app, stubs_of
 from scenarios.survey.city import load_city
 from sensors.chance import Seeds
 
@@ -181,7 +181,50 @@ def test_a_system_that_takes_the_call_and_says_nothing_does_not_answer() -> None
     with socket.create_server(("127.0.0.1", 0)) as mute:
         address = f"http://127.0.0.1:{mute.getsockname()[1]}"
         exchange = HttpExchange({"lighting": address}, timeout_s=0.2)
-        with pytest.raises(Unanswered, match="ReadTimeout"):
+        with pytest.raises(Unanswered, match="did not answer"):
+            exchange.call("lighting", httpx.Request("GET", "/"), t=T)
+
+
+@contextmanager
+def telling(*parts: bytes, until: threading.Event) -> Iterator[str]:
+    """Address of a system that tells these bytes, then one byte at a time until it is told to stop."""
+    with socket.create_server(("127.0.0.1", 0)) as heard:
+
+        def answer() -> None:
+            line, _ = heard.accept()
+            with line, suppress(OSError):
+                line.recv(65_536)
+                for part in parts:
+                    line.sendall(part)
+                while not until.wait(0.05):
+                    line.sendall(b" ")
+
+        with ThreadPoolExecutor(1) as teller:
+            teller.submit(answer)
+            try:
+                yield f"http://127.0.0.1:{heard.getsockname()[1]}"
+            finally:
+                until.set()
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-Y:"])
+def test_a_system_that_answers_letter_by_letter_holds_nobody_up(head: bytes) -> None:
+    until = threading.Event()
+    with telling(head, until=until) as address:
+        exchange = HttpExchange({"lighting": address}, timeout_s=0.4)
+        since = elapsed_s()
+        with pytest.raises(Unanswered, match=r"did not answer within 0\.4 s"):
+            exchange.call("lighting", httpx.Request("GET", "/"), t=T)
+        with pytest.raises(Unanswered, match="has not ended its answer to a former request"):
+            exchange.call("lighting", httpx.Request("GET", "/"), t=T)
+        assert elapsed_s() - since < 5.0
+
+
+def test_an_answer_without_end_is_not_read_to_the_end() -> None:
+    parts = [b"x" * 2**20] * (ANSWER_BYTES // 2**20 + 1)
+    with telling(b"HTTP/1.1 200 OK\r\n\r\n", *parts, until=threading.Event()) as address:
+        exchange = HttpExchange({"lighting": address}, timeout_s=10.0)
+        with pytest.raises(Unanswered, match=f"longer than {ANSWER_BYTES} bytes"):
             exchange.call("lighting", httpx.Request("GET", "/"), t=T)
 
 
