@@ -39,10 +39,9 @@ class Door:
     def births(self, found: Sorted, *, now: int | None) -> list[BirthBatch]:
         """Births that may be learned, one batch for each kind."""
         kinds = self.registry.kinds
-        free = [self._free(batch, found) for batch in join_births(found.births)]
-        good, refused = admission.births(
-            [batch for batch in free if len(batch)], kinds=kinds, now=now, strict=self.strict
-        )
+        told = [(batch, self._free(batch, found)) for batch in join_births(found.births)]
+        batches = [free for batch, free in told if len(free) or not len(batch)]
+        good, refused = admission.births(batches, kinds=kinds, now=now, strict=self.strict)
         found.refused += refused
         return good
 

@@ -96,7 +96,7 @@ def test_batches_and_jobs_are_read_to_the_first_even_where_many_are_of_one_momen
         town.hub.tick(T0 + minute * MINUTE)
         for i in range(3):
             batch = {**order, "id": f"b{minute}{i}", "name": "dim", "valid_s": 600}
-            job = {**order, "id": f"j{minute}{i}", "version": 2}
+            job = {**order, "id": f"j{minute}{i}", "settings": {"level_ratio": 0.5}}
             assert client.post("/batches", json=batch).status_code == 202
             assert client.post("/jobs", json=job).status_code == 201
             wanted["/batches"].insert(0, batch["id"])

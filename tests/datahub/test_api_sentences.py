@@ -42,7 +42,7 @@ def test_a_wrong_body_is_told_in_plain_words(house: House, path: str, body: str,
     ("path", "says"),
     [
         ("/devices?limit=many", "limit: must be a whole number"),
-        ("/devices?state=asleep", "state: must be one of active, silent, dead, maintenance, retired"),
+        ("/devices?state=asleep", "state: must be one of online, silent, dead, maintenance, retired"),
         ("/devices?limit=0", "limit: must be greater than or equal to 1"),
         ("/alarms?fault=perhaps", "fault: must be true or false"),
         ("/alarms?start=2025-01-41", "start: must be a time like 2026-07-01T08:00:00Z"),
