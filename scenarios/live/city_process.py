@@ -121,25 +121,28 @@ def _run(settings: Settings, place: City, stubs: str, *, bridges: bool) -> int:
         couriers.close()
         exchange.close()
         north.close()
-        tally, ahead = keeper.hub.queries.ledger(), keeper.hub.queries.ahead()
-        numbered = keeper.kept.bridges.numbered if keeper.kept.bridges is not None else 0
+        down = _account(keeper.kept)
         if keeper.up:
             keeper.kept.close()
         bus.close()
-        _say(
-            {
-                "city": "down",
-                "ahead": ahead,
-                "bridged": numbered,
-                "stored": tally.stored,
-                "rejected": tally.rejected,
-                "received": tally.received,
-                "duplicate": tally.duplicate,
-                "unattributed": tally.unattributed,
-                "lost": tally.lost,
-            }
-        )
+        _say(down)
     return 0
+
+
+def _account(platform: Platform) -> dict[str, object]:
+    """What the platform has had from its devices, as it says when it goes down."""
+    tally = platform.hub.queries.ledger()
+    return {
+        "city": "down",
+        "ahead": platform.hub.queries.ahead(),
+        "bridged": platform.bridges.numbered if platform.bridges is not None else 0,
+        "stored": tally.stored,
+        "rejected": tally.rejected,
+        "received": tally.received,
+        "duplicate": tally.duplicate,
+        "unattributed": tally.unattributed,
+        "lost": tally.lost,
+    }
 
 
 def _site(keeper: Keeper[Platform], orders: _Orders, north: _North, settings: Settings, city: City) -> FastAPI:
