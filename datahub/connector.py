@@ -9,23 +9,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 import httpx
 
 from datahub.contract.codes import TaskStage
 from datahub.contract.errors import OutsideError
 
+LONGEST_RETRY_S: Final = 86_400.0
+"""Whoever asks us to wait longer is asked again after so long [s]: a slip must not silence a system. Ours to choose."""
+
 
 class Unanswered(OutsideError):
     """A department's system did not answer in time, or not in its own dialect, or put us off for now.
 
-    ``retry_s`` is how long it asked us to wait [s]; 0 where it did not say.
+    ``retry_s`` is how long it asked us to wait [s], a day at most; 0 where it did not say.
     """
 
     def __init__(self, message: str, *, retry_s: float = 0.0) -> None:
         super().__init__(message)
-        self.retry_s = retry_s
+        self.retry_s = min(retry_s, LONGEST_RETRY_S)
 
 
 class Refusal(StrEnum):

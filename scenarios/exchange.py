@@ -7,11 +7,12 @@ acted, but the platform does not know, exactly as with a real line. Live, stubs 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from threading import Lock, Thread
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import httpx
 import numpy as np
@@ -27,8 +28,14 @@ from datahub.contract.errors import UsageError
 from datahub.feed import STATUS, Denied
 from sensors.chance import Seeds
 
+T = TypeVar("T")
+
+_OURS: Final = ("host", "content-length")
 _OF_THE_LINE: Final = ("content-encoding", "content-length", "transfer-encoding")
-"""Headers that say how an answer travelled, not what it is."""
+"""Headers of a request that its carrier writes, and those that say how an answer travelled, not what it is."""
+
+_PLAIN: Final = {"accept-encoding": "identity"}
+"""Nothing packed is asked for: a few bytes could unfold to any length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,63 +103,84 @@ ANSWER_BYTES: Final = 8 * 2**20
 class HttpExchange:
     """The exchange of a live run: departments' systems are reached by HTTP at their addresses.
 
-    A call has so long in all, and so many bytes. Each system is asked by a worker of its own: one that hangs, or tells
-    its answer letter by letter, is left to its worker, and until that is free again it counts as not answering.
+    A call has so long in all, from the name that is looked up to the last byte, and so many bytes. All calls live on a
+    loop of the exchange's own, where one that hangs or tells its answer letter by letter can be ended at any point; any
+    number of threads may call.
+
+    Args:
+        addresses: where each system is.
+        timeout_s: how long a call may take in all [s].
     """
 
-    def __init__(
-        self, addresses: Mapping[str, str], *, timeout_s: float = 5.0, client: httpx.Client | None = None
-    ) -> None:
+    def __init__(self, addresses: Mapping[str, str], *, timeout_s: float = 5.0) -> None:
         self._addresses = {code: address.rstrip("/") for code, address in addresses.items()}
-        self._client = client or httpx.Client(timeout=timeout_s, trust_env=False)
-        self._timeout_s = timeout_s
-        self._busy: dict[str, Future[httpx.Response]] = {}
+        self._timeout_s, self._lock, self._open = timeout_s, Lock(), True
+        self._client = httpx.AsyncClient(timeout=None, trust_env=False)
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="exchange", daemon=True)
+        self._thread.start()
 
     def call(self, department: str, request: httpx.Request, *, t: int) -> httpx.Response:
         """The department's answer; ``t`` is the city time at which we ask (a live system has its own clock).
 
         Raises:
-            Unanswered: if there is no address, no connection, or no answer in time.
+            Unanswered: if there is no address, no connection, no whole answer in time, or one that is too long.
         """
         address = self._addresses.get(department)
         if address is None:
             raise Unanswered(f"no address of '{department}' is configured; there are: {', '.join(self._addresses)}")
-        kept = {name: value for name, value in request.headers.items() if name not in ("host", "content-length")}
-        target = f"{address}{request.url.raw_path.decode('ascii')}"
-        former = self._busy.get(department)
-        if former is not None and not former.done():
-            raise Unanswered(f"{department} at {address} has not ended its answer to a former request")
-        asked = self._busy[department] = Future[httpx.Response]()
-        work = Thread(target=self._ask, args=(asked, request.method, target, request.content, kept), daemon=True)
-        work.start()
         try:
-            return asked.result(self._timeout_s)
+            return self._begin(self._ask(address, request)).result()
         except TimeoutError as error:
             raise Unanswered(f"{department} at {address} did not answer within {self._timeout_s:g} s") from error
-        except (httpx.HTTPError, httpx.InvalidURL, RuntimeError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, CancelledError) as error:
             raise Unanswered(f"{department} at {address} did not answer at {t} ms: {error!r}") from error
 
-    def _ask(
-        self, asked: Future[httpx.Response], method: str, target: str, content: bytes, headers: Mapping[str, str]
-    ) -> None:
-        """Make one call and keep its end."""
-        try:
-            with self._client.stream(method, target, content=content, headers=headers) as answer:
-                body = _bounded(answer)
-                told = {name: value for name, value in answer.headers.items() if name not in _OF_THE_LINE}
-                asked.set_result(httpx.Response(answer.status_code, headers=told, content=body))
-        except Exception as error:  # whatever it was, who asked is told
-            asked.set_exception(error)
+    def _begin(self, work: Coroutine[None, None, T]) -> Future[T]:
+        """Begin work on the loop, unless the exchange is closed."""
+        with self._lock:
+            if self._open:
+                return asyncio.run_coroutine_threadsafe(work, self._loop)
+        work.close()
+        raise Unanswered("the exchange is closed, and nobody is asked any more")
+
+    async def _ask(self, address: str, request: httpx.Request) -> httpx.Response:
+        """One request and its whole answer."""
+        headers = {name: value for name, value in request.headers.items() if name not in _OURS}
+        target = f"{address}{request.url.raw_path.decode('ascii')}"
+        asked = self._client.stream(request.method, target, content=request.content, headers=headers | _PLAIN)
+        async with asyncio.timeout(self._timeout_s), asked as answer:
+            self._client.cookies.clear()
+            body = await _bounded(answer)
+        told = {name: value for name, value in answer.headers.items() if name not in _OF_THE_LINE}
+        return httpx.Response(answer.status_code, headers=told, content=body)
 
     def close(self) -> None:
-        """Let the connections go."""
-        self._client.close()
+        """Let the connections go; who still waits for an answer has none."""
+        with self._lock:
+            if not self._open:
+                return
+            self._open = False
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _end(self) -> None:
+        calls = asyncio.all_tasks() - {asyncio.current_task()}
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        await self._client.aclose()
 
 
-def _bounded(answer: httpx.Response) -> bytes:
-    """What an answer says, if that is not too much."""
+async def _bounded(answer: httpx.Response) -> bytes:
+    """What an answer says, if that is not too much and written as it was asked for."""
+    coding = answer.headers.get("content-encoding", "identity")
+    if coding != "identity":
+        raise httpx.DecodingError(f"the answer is packed as {coding:.40}, which nobody asked for")
     body = bytearray()
-    for part in answer.iter_bytes():
+    async for part in answer.aiter_raw():
         body += part
         if len(body) > ANSWER_BYTES:
             raise httpx.DecodingError(f"the answer is longer than {ANSWER_BYTES} bytes")

@@ -10,6 +10,7 @@ from brain.app import Brain
 from brain.model import Message
 from datahub.bridges.bridged import Bridged
 from datahub.bridges.desk import Bridges
+from datahub.bridges.errands import Couriers
 from datahub.bridges.joined import JoinedBus
 from datahub.connector import Connector, Exchange
 from datahub.connectors.loading import load
@@ -65,6 +66,7 @@ def assemble(
     start: int | None = None,
     watched: bool = False,
     bridged: Sequence[Bridged] = (),
+    couriers: Couriers | None = None,
 ) -> Platform:
     """The platform of a city.
 
@@ -74,6 +76,7 @@ def assemble(
         start: city time at the beginning [ms], if known.
         watched: somebody looks at the brain's situation, so it is made after ticks.
         bridged: vendors' clouds that speak for devices; ``exchange`` reaches them by the vendor's name.
+        couriers: go to these clouds live, so that nobody else waits; None in a virtual run.
     """
     wire = JoinedBus(bus) if bridged else bus
     hub = Hub(city.name, city.adcode, directory, wire, run=run, start=start, strict=True)
@@ -81,7 +84,7 @@ def assemble(
     bridges = None
     if isinstance(wire, JoinedBus):
         hub.commands.ways = {one.node: one.way for one in bridged}
-        bridges = Bridges(bridged, hub.store, exchange, hub.topics, room=hub.guard.room)
+        bridges = Bridges(bridged, hub.store, exchange, hub.topics, room=hub.guard.room, couriers=couriers)
         wire.join(bridges)
     brain = Brain(
         city=city,

@@ -34,6 +34,9 @@ PATIENCE_S: Final = 60.0
 MOST_PATIENCE_S: Final = 3_600.0
 """Each further time it is left alone twice as long, up to this [s of city time]. Ours to choose."""
 
+LEAST_PATIENCE_S: Final = 1.0
+"""Nobody is asked again sooner, whatever it said [s of city time]. Ours to choose."""
+
 AUDITED: Final = 20
 """Refusals written down with all their detail between two turns; every one is counted."""
 
@@ -181,7 +184,7 @@ class Bridge:
         ``retry_s`` is the pause that it asked for, 0 if it said none.
         """
         self.patience_s = min(2 * self.patience_s, MOST_PATIENCE_S) or PATIENCE_S
-        return t + round((retry_s or self.patience_s) * SECOND_MS)
+        return t + round(max(retry_s or self.patience_s, LEAST_PATIENCE_S) * SECOND_MS)
 
     @property
     def unsettled(self) -> bool:

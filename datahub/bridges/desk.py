@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from functools import partial
 
 import msgspec
 
 from datahub.bridges.bridge import Bridge
 from datahub.bridges.bridged import Bridged
+from datahub.bridges.errands import AtOnce, Couriers
 from datahub.bridges.numbering import WISHED
-from datahub.connector import Exchange, Unanswered
-from datahub.contract.clock import HOUR_MS, SECOND_MS
-from datahub.contract.codes import AckStatus
+from datahub.bridges.talk import Talk
+from datahub.connector import Exchange
+from datahub.contract.clock import HOUR_MS
 from datahub.contract.errors import UsageError
 from datahub.contract.messages import Command, Desired
 from datahub.contract.topics import Topics
-from datahub.feed import WISH, Denial, Denied, NotUnderstood, Outcome, Pulled, Pushed, Said, converse
+from datahub.feed import WISH, Denial, Denied, Pulled, Pushed
 from datahub.store.session import Store
-
-PAGES: Final = 20
-"""Pages read from one cloud in one turn: a backlog must not hold up the city. Ours to choose."""
-
-WISH_MS: Final = HOUR_MS
-"""For so long a desired setting may be on its way to a device before the cloud gives it up [ms]. Ours to choose."""
 
 
 class BridgeView(msgspec.Struct, frozen=True):
@@ -54,6 +49,7 @@ class Bridges:
         exchange: carries requests to the vendors.
         topics: of the wire on which they speak.
         room: how many readings the hub bears of a node (code) at a time [ms], as of any node.
+        couriers: go to the vendors; None, and the city goes itself and waits for each answer.
 
     Attributes:
         by_node: the bridges by the node as which they speak.
@@ -67,39 +63,27 @@ class Bridges:
         topics: Topics,
         *,
         room: Callable[[int, int], float],
+        couriers: Couriers | None = None,
     ) -> None:
-        self._exchange, self._room = exchange, room
+        self._room = room
         self._bridges = {one.vendor: Bridge(one, store, topics) for one in bridged}
+        sent = couriers or AtOnce()
+        self._talks = [(one, Talk(one, exchange, sent, partial(self._left, one))) for one in self._bridges.values()]
         self.by_node = {bridge.bridged.node: bridge for bridge in self._bridges.values()}
         self._hour = -1
 
     def turn(self, t: int) -> None:
-        """Do what is due at city time ``t`` [ms]: ask clouds, hand on orders."""
-        for bridge in self._bridges.values():
-            feed = bridge.bridged.feed
-            if isinstance(feed, Pulled) and bridge.book.standing.due <= t:
-                self._pull(bridge, feed, t)
-            self._hand_on(bridge, t)
+        """Do what is due at city time ``t`` [ms]: ask clouds, hand on orders, take in what they answered."""
+        for bridge, talk in self._talks:
+            talk.turn(t)
             if t // HOUR_MS != self._hour or bridge.unsettled:
                 bridge.settle(t)
         self._hour = t // HOUR_MS
 
-    def _pull(self, bridge: Bridge, feed: Pulled, t: int) -> None:
-        """Read a cloud page by page, each durable before the next is asked for, as far as the hub bears it."""
-        vendor, most = bridge.bridged.vendor, bridge.bridged.page * len(bridge.bridged.kind.properties)
-        for _ in range(PAGES):
-            if self._left(bridge, t) < most:
-                return
-            try:
-                flow = feed.pull(bridge.book.standing.cursor, t=t)
-                said = converse(flow, lambda request: self._exchange.call(vendor, request, t=t))
-            except Unanswered as error:
-                bridge.put_off(str(error), t=t, due=bridge.wait(t, error.retry_s))
-                return
-            bridge.patience_s = 0.0
-            bridge.note(said, t=t, due=t if said.more else t + round(bridge.bridged.poll_s * SECOND_MS))
-            if not said.more:
-                return
+    def look(self) -> None:
+        """Take in what clouds have answered since the turn; nothing where nobody was sent."""
+        for _, talk in self._talks:
+            talk.look()
 
     def _left(self, bridge: Bridge, t: int) -> float:
         """Readings that the hub still bears of a bridge, beyond those that it has not taken in yet."""
@@ -145,50 +129,14 @@ class Bridges:
         bridge = self.by_node.get(message.node)
         if bridge is None:
             return False
-        if isinstance(message, Command):
-            bridge.orders.append(message)
-            return True
-        for name, value in sorted(message.state.items()):
-            wish = f"{WISHED}{message.device}:{message.version}:{name}"
-            bridge.orders.append(Command(wish, message.node, message.device, WISH, 0, 0, {name: value}))
+        with bridge.lock:
+            if isinstance(message, Command):
+                bridge.orders.append(message)
+                return True
+            for name, value in sorted(message.state.items()):
+                wish = f"{WISHED}{message.device}:{message.version}:{name}"
+                bridge.orders.append(Command(wish, message.node, message.device, WISH, 0, 0, {name: value}))
         return True
-
-    def _hand_on(self, bridge: Bridge, t: int) -> None:
-        """Give orders to the cloud; one that does not answer is left alone for a while, with all that is for it."""
-        if t < bridge.rests_until:
-            for _ in range(len(bridge.orders)):
-                if not 0 < bridge.orders[0].expires <= t:
-                    bridge.orders.append(bridge.orders[0])
-                bridge.orders.popleft()
-            return
-        for _ in range(len(bridge.orders)):
-            command = bridge.orders.popleft()
-            if command.name == WISH and not command.expires:
-                wish = f"{command.id}:{t}"
-                command = msgspec.structs.replace(command, id=wish, issued=t, expires=t + WISH_MS)
-            try:
-                outcome = self._ordered(bridge.bridged, command, t)
-            except Unanswered as error:
-                bridge.trouble = str(error)
-                bridge.rests_until = bridge.wait(t, error.retry_s)
-                if t < command.expires:
-                    bridge.orders.appendleft(command)
-                return
-            bridge.patience_s = 0.0
-            bridge.note(Said(outcomes=(outcome,)), t=t)
-
-    def _ordered(self, bridged: Bridged, command: Command, t: int) -> Outcome:
-        """What the cloud says to an order at once; an order that it cannot understand is refused here."""
-        device = bridged.id_of[command.device]
-        if not isinstance(bridged.feed, Pushed):
-            no = f"the cloud '{bridged.vendor}' takes no orders"
-            return Outcome("", command.id, device, AckStatus.REJECTED, t, no)
-        try:
-            request = bridged.feed.order(command, device, t=t)
-        except NotUnderstood as error:
-            return Outcome("", command.id, device, AckStatus.REJECTED, t, str(error))
-        response = self._exchange.call(bridged.vendor, request, t=t)
-        return bridged.feed.answer(response, command, device, t=t)
 
     @property
     def numbered(self) -> int:

@@ -37,6 +37,8 @@ class JoinedBus:
 
     def _letters(self) -> list[Arrived]:
         own: list[Arrived] = []
+        if self._bridges is not None:
+            self._bridges.look()
         for bridge in self._bridges.by_node.values() if self._bridges is not None else ():
             for letter in bridge.hand_over():
                 self._token -= 1

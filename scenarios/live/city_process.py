@@ -32,6 +32,7 @@ from datahub.transport.mqtt import MqttCityBus
 from scenarios.bridging import bridged
 from scenarios.claim import claimed
 from scenarios.exchange import HttpExchange
+from scenarios.live.couriers import VendorCouriers
 from scenarios.live.logs import Notes
 from scenarios.live.pace import BEAT_S
 from scenarios.live.serving import Server, listening
@@ -94,9 +95,18 @@ def _run(settings: Settings, place: City, stubs: str, *, bridges: bool) -> int:
     bus = MqttCityBus(settings.mqtt, Topics(place.name))
     reached = [*place.departments, *(one.vendor for one in speak_by_cloud)]
     exchange = HttpExchange({code: f"{stubs}/{code}" for code in reached})
+    couriers = VendorCouriers()
     keeper = Keeper(
         bus,
-        lambda wire: assemble(place, wire, exchange, directory=settings.data, watched=True, bridged=speak_by_cloud),
+        lambda wire: assemble(
+            place,
+            wire,
+            exchange,
+            directory=settings.data,
+            watched=True,
+            bridged=speak_by_cloud,
+            couriers=couriers,
+        ),
         hub=lambda platform: platform.hub,
         gone=lambda: bus.gone,
     )
@@ -108,27 +118,31 @@ def _run(settings: Settings, place: City, stubs: str, *, bridges: bool) -> int:
             _say({"city": "up", "url": server.url, "t": keeper.hub.now or 0})
             _live(keeper, orders, north, stop)
     finally:
+        couriers.close()
         exchange.close()
         north.close()
-        tally, ahead = keeper.hub.queries.ledger(), keeper.hub.queries.ahead()
-        numbered = keeper.kept.bridges.numbered if keeper.kept.bridges is not None else 0
+        down = _account(keeper.kept)
         if keeper.up:
             keeper.kept.close()
         bus.close()
-        _say(
-            {
-                "city": "down",
-                "ahead": ahead,
-                "bridged": numbered,
-                "stored": tally.stored,
-                "rejected": tally.rejected,
-                "received": tally.received,
-                "duplicate": tally.duplicate,
-                "unattributed": tally.unattributed,
-                "lost": tally.lost,
-            }
-        )
+        _say(down)
     return 0
+
+
+def _account(platform: Platform) -> dict[str, object]:
+    """What the platform has had from its devices, as it says when it goes down."""
+    tally = platform.hub.queries.ledger()
+    return {
+        "city": "down",
+        "ahead": platform.hub.queries.ahead(),
+        "bridged": platform.bridges.numbered if platform.bridges is not None else 0,
+        "stored": tally.stored,
+        "rejected": tally.rejected,
+        "received": tally.received,
+        "duplicate": tally.duplicate,
+        "unattributed": tally.unattributed,
+        "lost": tally.lost,
+    }
 
 
 def _site(keeper: Keeper[Platform], orders: _Orders, north: _North, settings: Settings, city: City) -> FastAPI:

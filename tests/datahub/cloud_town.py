@@ -11,7 +11,9 @@ import numpy as np
 
 from datahub.bridges.bridged import Bridged
 from datahub.bridges.desk import Bridges
+from datahub.bridges.errands import Couriers
 from datahub.bridges.joined import JoinedBus
+from datahub.connector import Exchange
 from datahub.connectors.feeds import feed_manifest, feeds, load_cloud, load_feed
 from datahub.contract.clock import HOUR_MS, MINUTE_MS
 from datahub.contract.messages import Command, KindDescriptor, PropertyDescriptor
@@ -212,18 +214,26 @@ class Line:
 
 
 class CloudTown:
-    """A hub with a bridge to each cloud, driven by hand."""
+    """A hub with a bridge to each cloud, driven by hand; without an exchange of its own they are next door."""
 
-    def __init__(self, clouds: dict[str, Cloud], directory: Path | None = None, *, run: str = "test") -> None:
+    def __init__(
+        self,
+        clouds: dict[str, Cloud],
+        directory: Path | None = None,
+        *,
+        run: str = "test",
+        exchange: Exchange | None = None,
+        couriers: Couriers | None = None,
+    ) -> None:
         self.bus = LocalBus()
-        wire = JoinedBus(self.bus.city_end)
-        self.hub = Hub("harbour", "990100", directory, wire, run=run, start=T, strict=True)
+        self.wire = JoinedBus(self.bus.city_end)
+        self.hub = Hub("harbour", "990100", directory, self.wire, run=run, start=T, strict=True)
         self.line = Line(clouds)
         declared = [bridged(vendor) for vendor in sorted(clouds)]
         topics, room = Topics("harbour", run), self.hub.guard.room
         self.hub.commands.ways = {one.node: one.way for one in declared}
-        self.bridges = Bridges(declared, self.hub.store, self.line, topics, room=room)
-        wire.join(self.bridges)
+        self.bridges = Bridges(declared, self.hub.store, exchange or self.line, topics, room=room, couriers=couriers)
+        self.wire.join(self.bridges)
 
     def turn(self, t: int) -> list[object]:
         """One quantum: ask and hand on, take in, evaluate."""

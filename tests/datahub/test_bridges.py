@@ -44,7 +44,6 @@ from datahub.devices.coding import encode
 from datahub.devices.joblife import JobState, Sort
 from datahub.events import CommandMoved, StateReported
 from datahub.feed import Denial, Denied, PostingCloud
-from datahub.store.bridge_book import BridgeBook, Letter
 from scenarios.exchange import Door
 
 ROOT = Path(__file__).parents[2]
@@ -275,22 +274,23 @@ def test_posts_beyond_what_the_hub_bears_are_put_off_and_nothing_is_lost() -> No
     assert (ledger.stored, ledger.rejected, ledger.duplicate) == (rows, 0, 0)
 
 
-def start(directory: Path, times: int) -> subprocess.Popen[str]:
+def start(directory: Path, times: int, who: str) -> subprocess.Popen[str]:
     """A hub with its bridge in a process of its own."""
     return subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("bridge_child.py")), str(directory), str(times)],
+        [sys.executable, str(Path(__file__).with_name("bridge_child.py")), str(directory), str(times), who],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
 
 
-def test_killed_at_any_moment_a_bridge_loses_and_doubles_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("who", ["city", "courier"])
+def test_killed_at_any_moment_a_bridge_loses_and_doubles_nothing(who: str, tmp_path: Path) -> None:
     times = 1_200
     rng = np.random.default_rng(11)
     killed = 0
     for pause_s in rng.uniform(0.01, 0.5, 6).tolist():
-        child = start(tmp_path, times)
+        child = start(tmp_path, times, who)
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
         try:
@@ -300,7 +300,7 @@ def test_killed_at_any_moment_a_bridge_loses_and_doubles_nothing(tmp_path: Path)
             child.send_signal(signal.SIGKILL)
             child.wait()
         child.stdout.close()
-    child = start(tmp_path, times)
+    child = start(tmp_path, times, who)
     out, _ = child.communicate()
     assert (child.returncode, out.splitlines()[-1]) == (0, "done")
     assert killed >= 3
@@ -560,14 +560,22 @@ def test_a_cloud_that_does_not_answer_is_asked_once_and_then_ever_more_seldom() 
     assert len(calls) == 4, "after one, two and four minutes"
 
 
-def test_a_readings_watermark_lets_go_of_what_it_covers_and_no_more() -> None:
-    town, _ = told_town()
-    book = BridgeBook(town.hub.store, "another", node=NODES["lampcloud"])
-    book.begin(T)
-    letters = [Letter(n, "t", b"x", last=10 * n, count=10) for n in (1, 2)]
-    book.commit(msgspec.structs.replace(book.standing, next=21, out=2), letters=letters, t=T)
-    book.release(10)
-    assert [letter.id for letter in book.waiting()] == [2]
+def test_a_watermark_lets_go_of_what_it_covers_and_the_rest_is_handed_over_by_the_next_process(tmp_path: Path) -> None:
+    town, made = lamp_town(tmp_path)
+    rows = lamps_report(made, turn=0)
+    post(town, made, T)
+    rows += lamps_report(made, turn=1)
+    post(town, made, T + 5 * MINUTE_MS)
+    bridge = town.bridges.by_node[NODES["lampcloud"]]
+    first, second = bridge.book.waiting()
+    assert (first.last, second.last) == (8, 17)
+    node, epoch = np.array([NODES["lampcloud"]], np.int64), np.array([bridge.book.epoch], np.int64)
+    town.wire.send(Watermarks(node, epoch, np.array([first.last], np.int64)))
+    town.vanish()
+    again = CloudTown({"lampcloud": made}, tmp_path)
+    assert again.bridges.by_node[NODES["lampcloud"]].book.waiting() == [second]
+    again.turn(T + 6 * MINUTE_MS)
+    assert again.stored() == rows[9:]
 
 
 def test_a_desired_level_reaches_the_lamp_and_is_reported() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from datahub.connector import Connector, CrewStatus, Stub, Unanswered, WorkOrder, WorkUpdate
+from datahub.connector import LONGEST_RETRY_S, Connector, CrewStatus, Stub, Unanswered, WorkOrder, WorkUpdate
 from datahub.connectors.loading import load, vendors
 from datahub.connectors.order_book import Outage
 from datahub.contract.city import Crew, Department
@@ -185,47 +186,92 @@ def test_a_system_that_takes_the_call_and_says_nothing_does_not_answer() -> None
             exchange.call("lighting", httpx.Request("GET", "/"), t=T)
 
 
-@contextmanager
-def telling(*parts: bytes, until: threading.Event) -> Iterator[str]:
-    """Address of a system that tells these bytes, then one byte at a time until it is told to stop."""
-    with socket.create_server(("127.0.0.1", 0)) as heard:
+WELL = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-        def answer() -> None:
-            line, _ = heard.accept()
+
+@contextmanager
+def telling(*parts: bytes, heard: threading.Event | None = None) -> Iterator[str]:
+    """Address of a system that tells these bytes, then one at a time for ever, and at the next call is well."""
+    until = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as door, ThreadPoolExecutor(1) as teller:
+
+        def drip(line: socket.socket) -> None:
             with line, suppress(OSError):
                 line.recv(65_536)
+                if heard is not None:
+                    heard.set()
                 for part in parts:
                     line.sendall(part)
                 while not until.wait(0.05):
                     line.sendall(b" ")
 
-        with ThreadPoolExecutor(1) as teller:
-            teller.submit(answer)
-            try:
-                yield f"http://127.0.0.1:{heard.getsockname()[1]}"
-            finally:
-                until.set()
+        def answer() -> None:
+            with suppress(OSError), ThreadPoolExecutor(1) as first:
+                first.submit(drip, door.accept()[0])
+                line, _ = door.accept()
+                with line:
+                    line.recv(65_536)
+                    line.sendall(WELL)
+
+        teller.submit(answer)
+        try:
+            yield f"http://127.0.0.1:{door.getsockname()[1]}"
+        finally:
+            until.set()
+            door.shutdown(socket.SHUT_RDWR)
 
 
-@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-Y:"])
-def test_a_system_that_answers_letter_by_letter_holds_nobody_up(head: bytes) -> None:
-    until = threading.Event()
-    with telling(head, until=until) as address:
+ASKED = httpx.Request("GET", "/")
+
+
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 200 ", b"HTTP/1.1 200 OK\r\nX-Y:", b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n"]
+)
+def test_a_system_that_answers_letter_by_letter_holds_nobody_up_and_is_heard_once_it_is_well(head: bytes) -> None:
+    with telling(head) as address:
         exchange = HttpExchange({"lighting": address}, timeout_s=0.4)
         since = elapsed_s()
         with pytest.raises(Unanswered, match=r"did not answer within 0\.4 s"):
-            exchange.call("lighting", httpx.Request("GET", "/"), t=T)
-        with pytest.raises(Unanswered, match="has not ended its answer to a former request"):
-            exchange.call("lighting", httpx.Request("GET", "/"), t=T)
+            exchange.call("lighting", ASKED, t=T)
         assert elapsed_s() - since < 5.0
+        assert exchange.call("lighting", ASKED, t=T).content == b"ok"
+        exchange.close()
 
 
 def test_an_answer_without_end_is_not_read_to_the_end() -> None:
     parts = [b"x" * 2**20] * (ANSWER_BYTES // 2**20 + 1)
-    with telling(b"HTTP/1.1 200 OK\r\n\r\n", *parts, until=threading.Event()) as address:
+    with telling(b"HTTP/1.1 200 OK\r\n\r\n", *parts) as address:
         exchange = HttpExchange({"lighting": address}, timeout_s=10.0)
         with pytest.raises(Unanswered, match=f"longer than {ANSWER_BYTES} bytes"):
-            exchange.call("lighting", httpx.Request("GET", "/"), t=T)
+            exchange.call("lighting", ASKED, t=T)
+        assert exchange.call("lighting", ASKED, t=T).content == b"ok"
+        exchange.close()
+
+
+def test_an_answer_that_could_unfold_to_any_length_is_not_unpacked() -> None:
+    bomb = gzip.compress(bytes(2**24))
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)
+    with telling(head, bomb) as address:
+        exchange = HttpExchange({"lighting": address}, timeout_s=10.0)
+        with pytest.raises(Unanswered, match="packed as gzip, which nobody asked for"):
+            exchange.call("lighting", ASKED, t=T)
+        exchange.close()
+
+
+def test_who_waits_for_an_answer_when_the_exchange_closes_has_none_and_nobody_is_asked_any_more() -> None:
+    heard = threading.Event()
+    with telling(heard=heard) as address, ThreadPoolExecutor(1) as caller:
+        exchange = HttpExchange({"lighting": address}, timeout_s=60.0)
+        waiting = caller.submit(exchange.call, "lighting", ASKED, t=T)
+        assert heard.wait(10.0)
+        exchange.close()
+        assert isinstance(waiting.exception(10.0), Unanswered)
+        with pytest.raises(Unanswered, match="the exchange is closed"):
+            exchange.call("lighting", ASKED, t=T)
+
+
+def test_a_system_that_wants_to_be_left_alone_for_ever_is_asked_again_after_a_day() -> None:
+    assert Unanswered("put off", retry_s=float("9" * 400)).retry_s == LONGEST_RETRY_S == 86_400.0
 
 
 def test_a_stub_shared_by_threads_loses_and_doubles_nothing(vendor: str) -> None:
