@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import numpy as np
 from sqlmodel import Session, col, delete, select
 
 from datahub.answers import Health
@@ -133,7 +132,7 @@ class Hub:
         self.guard = Guard(self.registry.nodes, limits.load())
         settling.check(self.guard.limits, in_force(), self.upkeep.policy)
         self.gaps = Gaps(self.registry.windows)
-        self._door = Door(self.registry, self.guard, self.shadows, strict, Credentials(self.store).carriers)
+        self._door = Door(self.registry, self.guard, self.shadows, strict, Credentials(self.store).may_speak_together)
         self._asked: set[int] = set()
         self._listening = Listening(found.t)
         self._notes: list[Note] = []
@@ -249,13 +248,9 @@ class Hub:
 
     def _remind(self, births: Sequence[BirthBatch]) -> None:
         """Devices that were just switched on learn what is wanted of them, even what they once had: they may forget."""
-        born = np.concatenate([batch.device for batch in births])
-        for shadow in self.shadows.wanted():
-            if (born == shadow.device).any():
-                node = self.registry.node_of(shadow.device)
-                self._bus.send(Desired(node=node, device=shadow.device, version=shadow.version, state=shadow.desired))
-
-    # evaluation
+        for shadow in self.shadows.wanted(device for batch in births for device in batch.device.tolist()):
+            node = self.registry.node_of(shadow.device)
+            self._bus.send(Desired(node=node, device=shadow.device, version=shadow.version, state=shadow.desired))
 
     def tick(self, t: int) -> list[HubEvent]:
         """Evaluate everything taken in since the last tick, as of city time ``t`` [ms].

@@ -10,11 +10,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Final
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, literal, select
 
 from datahub.contract.errors import UsageError
 from datahub.store.session import Store
@@ -105,12 +105,16 @@ class Credentials:
             rows = session.exec(select(CredentialRow).where(CredentialRow.revoked != 0).order_by(col(CredentialRow.id)))
             return [(int(row.proof[5:], 16), row.revoked) for row in rows if row.proof.startswith("x509:")]
 
-    def carriers(self) -> list[frozenset[int]] | None:
-        """Nodes that one connection may speak for together; None where no node has any credential."""
-        nodes = select(CredentialRow).where(CredentialRow.revoked == 0, col(CredentialRow.role).in_(_OF_NODES))
+    def may_speak_together(self, node: int, others: Collection[int]) -> bool:
+        """Whether one connection may speak for all these nodes; where no node has a credential, nobody can tell."""
+        in_force = select(CredentialRow).where(CredentialRow.revoked == 0)
+        spaced = literal(" ").concat(CredentialRow.carries).concat(" ")
+        carriers = in_force.where(CredentialRow.role == Role.CARRIER, spaced.contains(f" {node} "))
         with self._store.session() as session:
-            rows = session.exec(nodes).all()
-        return [frozenset(map(int, (row.name, *row.carries.split()))) for row in rows] if rows else None
+            if session.exec(in_force.where(col(CredentialRow.role).in_(_OF_NODES)).limit(1)).first() is None:
+                return True
+            rows = session.exec(carriers).all()
+        return any({*map(int, row.carries.split())}.issuperset(others) for row in rows)
 
     def _replace(self, row: CredentialRow, *, by: str) -> None:
         with self._store.session() as session:

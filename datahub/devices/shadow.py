@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -56,9 +56,10 @@ class Shadows:
         """The shadow of a device; empty if nothing was ever wanted or reported."""
         return self._known.get(device) or Shadow(device)
 
-    def wanted(self) -> list[Shadow]:
-        """Shadows of devices of which something is wanted, by device."""
-        return [shadow for _, shadow in sorted(self._known.items()) if shadow.desired]
+    def wanted(self, devices: Iterable[int]) -> list[Shadow]:
+        """Shadows of those devices of which something is wanted, by device."""
+        known = (self._known.get(device) for device in sorted(set(devices)))
+        return [shadow for shadow in known if shadow is not None and shadow.desired]
 
     def desire(self, device: int, state: Mapping[str, float | None], *, t: int) -> int:
         """Want settings in addition to those wanted before (None: no longer); returns the new version."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,14 +26,14 @@ class Door:
 
     Attributes:
         strict: every code must be a unified code with its check digit.
-        carriers: nodes that one connection may speak for together, by the credentials in force; None: there are none.
+        together: whether one connection may speak for a node and for these others (``Credentials``).
     """
 
     registry: Registry
     guard: Guard
     shadows: Shadows
     strict: bool
-    carriers: Callable[[], Sequence[frozenset[int]] | None]
+    together: Callable[[int, Collection[int]], bool]
     _leap: int = 0
 
     def births(self, found: Sorted, *, now: int | None) -> list[BirthBatch]:
@@ -89,7 +89,7 @@ class Door:
         if isinstance(note, Death):
             if self.strict and self._unborn(note) and not (self.registry.settle() and not self._unborn(note)):
                 return Reason.UNKNOWN_DEVICE, "a death of what was not born"
-            if note.carried and not self._carries(note):
+            if note.carried and not self.together(note.node, note.carried):
                 return Reason.WRONG_SENDER, "a death of nodes that no carrier may speak for together"
             return None
         row = self.registry.row(note.device)
@@ -102,11 +102,6 @@ class Door:
             ill = admission.ill_reported(note, known=known, now=now)
             return (Reason.MALFORMED, ill) if ill else None
         return None
-
-    def _carries(self, death: Death) -> bool:
-        """Whether one connection may speak for all these nodes; where nobody has credentials, nobody can tell."""
-        known = self.carriers()
-        return known is None or any(together.issuperset((death.node, *death.carried)) for together in known)
 
     def losses(self, found: Sorted) -> list[Lost]:
         """Gaps that nodes may declare: not in quarantine, and no longer than a node can have filled."""

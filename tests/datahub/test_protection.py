@@ -182,6 +182,7 @@ def test_a_false_death_of_many_is_refused_where_credentials_say_who_carries_whom
     credentials = Credentials(town.hub.store)
     credentials.issue(str(THIEF), Role.NODE, t=T0, by="x")
     credentials.issue("900", Role.CARRIER, t=T0, by="x", carries=[POLE, OTHER])
+    credentials.issue("901", Role.CARRIER, t=T0, by="x", carries=[OTHER, 1010])
     town.send(births(METER, devices=[THIEF]))
     town.send(Death(node=THIEF, epoch=T0, carried=(POLE, OTHER)), Death(node=OTHER, epoch=T0, carried=(101,)))
     town.hub.tick(T0 + MINUTE)
