@@ -56,11 +56,13 @@ def run(
     json: Json = False,
 ) -> None:
     """Run a scenario in virtual time, as fast as it goes, and judge it."""
+    from scenarios.scenario import configured
+
+    asked = configured(scenario, city=city, duration=duration, settings=settings or [])
+    # only now, as it loads the simulation: nobody waits for that to be told of a typo
     from scenarios.run import run_scenario
 
-    held = run_scenario(
-        scenario, city=city, seed=seed, bus=bus, duration=duration, settings=settings or [], out=out, json=json
-    )
+    held = run_scenario(scenario, asked, seed=seed, bus=bus, out=out, json=json)
     raise typer.Exit(0 if held else 1)
 
 
@@ -128,9 +130,12 @@ def new(
 
 @app.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="crash, fuzz, http, ingest, latency, read or simulate.")],
+    what: Annotated[str, typer.Argument(help="crash, fuzz, http, ingest, latency, memory, read or simulate.")],
     scale: Annotated[
-        float, typer.Option(help="Share of the numerous kinds (simulate), of the year of hours (read).")
+        float,
+        typer.Option(
+            help="Share of the numerous kinds (simulate), the year of hours (read), ten million readings (memory)."
+        ),
     ] = 1.0,
     kills: Annotated[int, typer.Option(help="How often the hub is killed (crash).", min=1)] = 30,
     messages: Annotated[int, typer.Option(help="How much rubbish is sent (fuzz, http).", min=1)] = 1_000_000,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -15,12 +15,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from datahub.contract.city import City
 from datahub.contract.clock import DAY_MS, SECOND_MS, duration_ms, to_local
-from datahub.contract.errors import OutsideError, UsageError
+from datahub.contract.errors import OutsideError
 from scenarios import scenario as declared
 from scenarios import simulation
 from scenarios.claim import FILE as LOCK
 from scenarios.claim import claimed
-from scenarios.declarations import overlay_of
 from scenarios.expect import in_words, judge
 from scenarios.judge import alarms_of, cases_of, incident_of, kpis_of, lamps_of, told, warnings_of
 from scenarios.outcome import LedgerTotals, Outcome, manifest
@@ -37,23 +36,15 @@ FILES: Final = ("outcome.json", "report.html", "transcript.jsonl")
 """What a run leaves in its folder, beside the databases."""
 
 
-def run_scenario(
-    name: str,
-    *,
-    city: str | None,
-    seed: int,
-    bus: str,
-    duration: str | None,
-    settings: Sequence[str],
-    out: Path | None,
-    json: bool,
-) -> bool:
+def run_scenario(name: str, scenario: Scenario, *, seed: int, bus: str, out: Path | None, json: bool) -> bool:
     """Run, judge, and write ``outcome.json``, ``report.html`` and ``transcript.jsonl``.
+
+    Args:
+        scenario: the scenario of that name, as asked for.
 
     Returns:
         Whether every expectation held.
     """
-    scenario = configured(name, city=city, duration=duration, settings=settings)
     folder = out or load_settings().runs / f"{name}-{seed}"
     place = load_city(scenario.city, scale=scenario.scale)
     answers(bus)
@@ -129,20 +120,6 @@ def _clear(folder: Path) -> None:
     for empty in (store, folder):
         with suppress(OSError):
             empty.rmdir()
-
-
-def configured(name: str, *, city: str | None, duration: str | None, settings: Sequence[str]) -> Scenario:
-    """The scenario with what the command line says laid on."""
-    overlay = overlay_of(settings)
-    if city is not None:
-        overlay["city"] = city
-    if duration is not None:
-        try:
-            declared.lasting(duration)
-        except ValueError as error:
-            raise UsageError(f"--for: {error}") from error
-        overlay["duration"] = duration
-    return declared.load(name, overlay=overlay)
 
 
 def prepared(folder: Path) -> None:

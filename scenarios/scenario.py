@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from importlib.resources import files
@@ -12,7 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from datahub.contract.clock import duration_ms, from_datetime
 from datahub.contract.errors import UsageError
-from scenarios.declarations import Declaration, Overlay, read
+from scenarios.declarations import Declaration, Overlay, overlay_of, read
 from scenarios.expect import Expectation
 
 
@@ -208,3 +209,22 @@ def load(name: str, *, overlay: Overlay | None = None) -> Scenario:
     """
     given: dict[str, Any] = dict(overlay or {})
     return read(path_of(name), Scenario, overlay=given)
+
+
+def configured(name: str, *, city: str | None, duration: str | None, settings: Sequence[str]) -> Scenario:
+    """A scenario with what the command line says laid on.
+
+    Raises:
+        UsageError: if there is none of that name, or ``duration`` or a setting cannot be read.
+        DeclarationError: if what comes of it breaks a rule.
+    """
+    overlay = overlay_of(settings)
+    if city is not None:
+        overlay["city"] = city
+    if duration is not None:
+        try:
+            lasting(duration)
+        except ValueError as error:
+            raise UsageError(f"--for: {error}") from error
+        overlay["duration"] = duration
+    return load(name, overlay=overlay)

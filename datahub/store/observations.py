@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Final, TypeAlias, TypeVar
 
 import duckdb
@@ -22,6 +23,12 @@ from datahub.store.migrations import StoreRefused, refuse_unless
 
 FILE = "observations.duckdb"
 VERSION: Final = 2
+
+FORGET_ROWS: Final = 1_000_000
+"""After so many new rows what was written is let go of from memory: some 7 MB of pages that nobody has asked for."""
+
+LEAST_MB: Final = 16
+"""What DuckDB keeps of its pages when it lets go [MB]."""
 
 R = TypeVar("R")
 
@@ -89,6 +96,9 @@ class Observations:
     def __init__(self, directory: Path | None, *, memory_mb: int = 96) -> None:
         self._place = str(directory / FILE) if directory else "memory"
         self.failed: StoreFailed | None = None
+        self._memory_mb, self._on_disk = memory_mb, directory is not None
+        self._fresh = 0
+        self._door, self._readers = Lock(), 0
         settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": 1,
             "memory_limit": f"{memory_mb}MB",
@@ -147,6 +157,36 @@ class Observations:
                 run("INSERT INTO account SELECT * FROM new_accounts")
             values = [progress.journal, progress.tick, progress.t, progress.ledger.decode()]
             run("INSERT INTO progress VALUES (?, ?, ?, ?)", values)
+        self._fresh += len(observation["device"])
+        if self._fresh >= FORGET_ROWS and self._let_go():
+            self._fresh = 0
+
+    def _let_go(self) -> bool:
+        """Free the pages that were written; False if somebody reads, then later.
+
+        DuckDB keeps every page it has written until its memory is full, and nothing but a smaller limit makes it let
+        go. A reader must not meet the smaller limit, so it is there only while none is in.
+        """
+        with self._door:
+            if self._readers:
+                return False
+            if self._on_disk:
+                with suppress(duckdb.OutOfMemoryException):  # what is not in the file yet stays, whatever the limit
+                    self._connection.execute(f"SET memory_limit = '{LEAST_MB}MB'")
+                self._connection.execute(f"SET memory_limit = '{self._memory_mb}MB'")
+        return True
+
+    @contextmanager
+    def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A line for questions, safe from any thread."""
+        with self._door:
+            self._readers += 1
+        try:
+            with self._connection.cursor() as cursor:
+                yield cursor
+        finally:
+            with self._door:
+                self._readers -= 1
 
     @contextmanager
     def _writing(self) -> Iterator[Callable[..., object]]:
@@ -179,13 +219,12 @@ class Observations:
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
         """Everything as of one moment, for several questions; safe from any thread."""
-        cursor = self._connection.cursor()
-        cursor.execute("BEGIN")
-        try:
-            yield Snapshot(cursor)
-        finally:
-            cursor.execute("ROLLBACK")
-            cursor.close()
+        with self._reading() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                yield Snapshot(cursor)
+            finally:
+                cursor.execute("ROLLBACK")
 
     def progress(self) -> Progress | None:
         """How far the store follows; None if nothing was ever added."""
@@ -203,17 +242,18 @@ class Observations:
 
     def scan(self, *, step: int = 1_000_000) -> Iterator[Columns]:
         """All rows in the order of evaluation, in pieces."""
-        cursor = self._connection.cursor()
-        row = cursor.execute("SELECT max(rowid) FROM observation").fetchone()
-        last = -1 if row is None or row[0] is None else int(row[0])
-        for start in range(0, last + 1, step):
-            yield cursor.execute(
-                "SELECT * FROM observation WHERE rowid >= ? AND rowid < ?", [start, start + step]
-            ).fetchnumpy()
+        with self._reading() as cursor:
+            row = cursor.execute("SELECT max(rowid) FROM observation").fetchone()
+            last = -1 if row is None or row[0] is None else int(row[0])
+            for start in range(0, last + 1, step):
+                yield cursor.execute(
+                    "SELECT * FROM observation WHERE rowid >= ? AND rowid < ?", [start, start + step]
+                ).fetchnumpy()
 
     def ask(self, statement: str, values: list[int | float | str] | None = None) -> Columns:
         """Answer of a query as numpy columns; safe from any thread."""
-        return self._connection.cursor().execute(statement, values or []).fetchnumpy()
+        with self._reading() as cursor:
+            return cursor.execute(statement, values or []).fetchnumpy()
 
     def compact(self, pack: Columns) -> None:
         """Replace the pack journal by the same windows told in fewer rows, and add up the accounts.

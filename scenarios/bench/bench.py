@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from datahub.contract.errors import UsageError
-from scenarios.bench import campaign, fuzz, fuzz_http, ingest, latency, read, simulate
+from scenarios.bench import campaign, fuzz, fuzz_http, ingest, latency, memory, read, simulate
 
 
 def bench(
@@ -31,6 +31,9 @@ def bench(
             return _said(simulate.measure(scale=scale, city=city), json=json), True
         case "latency":
             return _said(latency.measure(), json=json), True
+        case "memory":
+            grown = memory.measure(scale=scale)
+            return _said(grown, json=json), grown.flat
         case "read":
             return _said(read.measure(scale=scale, city=city), json=json), True
         case "fuzz":
@@ -46,9 +49,8 @@ def bench(
             ]
             return _said(shown, json=json), all(one.fine for one in shown)
         case _:
-            raise UsageError(
-                f"there is no measurement '{what}'; there are: crash, fuzz, http, ingest, latency, read, simulate"
-            )
+            there_are = "crash, fuzz, http, ingest, latency, memory, read, simulate"
+            raise UsageError(f"there is no measurement '{what}'; there are: {there_are}")
 
 
 def _said(figures: object, *, json: bool) -> str:

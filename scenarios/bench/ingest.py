@@ -11,13 +11,13 @@ from __future__ import annotations
 import multiprocessing
 import resource
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -42,6 +42,24 @@ class Measured(NamedTuple):
     readings_s: float
     readings_cpu_s: float
     peak_rss_mb: float
+
+
+class Load(NamedTuple):
+    """What is published: messages, readings in each, and how."""
+
+    messages: int
+    pack: int
+    qos: int
+
+
+class Subscriber(Protocol):
+    """Takes in a load in a process of its own, and sends what came of it as ``result``; nothing if it gave up."""
+
+    @property
+    def __name__(self) -> str: ...
+
+    def __call__(self, url: str, topics: Topics, load: Load, control: Connection, result: Connection, /) -> None:
+        """Run to the end of the load."""
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -94,10 +112,11 @@ def _broker(url: str | None) -> Iterator[tuple[str, str]]:
 
 
 def _figures(name: str, url: str, *, qos: int, pack: int, rounds: int, messages: int) -> Figures:
+    load = Load(messages, pack, qos)
     pairs = [
         tuple(
-            _one(url, Topics(f"bench-{who}-{qos}-{pack}-{turn}"), who=who, qos=qos, pack=pack, messages=messages)
-            for who in ("bare", "hub")
+            Measured(*subscribed(url, Topics(f"bench-{who.__name__}-{qos}-{pack}-{turn}"), who, load))
+            for who in (bare, hub)
         )
         for turn in range(rounds)
     ]
@@ -115,25 +134,27 @@ def _figures(name: str, url: str, *, qos: int, pack: int, rounds: int, messages:
     )
 
 
-def _one(url: str, topics: Topics, *, who: str, qos: int, pack: int, messages: int) -> Measured:
-    """One measurement: a subscriber and a publisher, each in a process of its own."""
+def subscribed(url: str, topics: Topics, who: Subscriber, load: Load) -> Any:
+    """What a subscriber says of one load: it and the publisher run in processes of their own.
+
+    Raises:
+        OutsideError: if it gives up.
+    """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     answer, result = context.Pipe(duplex=False)
-    arguments = {"messages": messages, "pack": pack, "qos": qos, "control": theirs}
-    publisher = context.Process(target=publish, args=(url, topics), kwargs=arguments)
-    target = _subscribe_bare if who == "bare" else _subscribe_hub
-    subscriber = context.Process(target=target, args=(url, topics, messages, pack, ours, result))
+    publisher = context.Process(target=publish, args=(url, topics), kwargs={**load._asdict(), "control": theirs})
+    subscriber = context.Process(target=who, args=(url, topics, load, ours, result))
     publisher.start()
     subscriber.start()
     ours.close()
     theirs.close()
     result.close()
     try:
-        return Measured(*answer.recv())
+        return answer.recv()
     except EOFError as error:
         raise OutsideError(
-            f"the {who} subscriber gave up; the broker at {url} lost messages, or its log says why"
+            f"the {who.__name__} gave up; the broker at {url} lost messages, or its log says why"
         ) from error
     finally:
         subscriber.join()
@@ -175,9 +196,7 @@ def _cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _subscribe_bare(
-    url: str, topics: Topics, messages: int, pack: int, control: Connection, result: Connection
-) -> None:
+def bare(url: str, topics: Topics, load: Load, control: Connection, result: Connection) -> None:
     """The limit: paho, the decoder, and nothing else."""
     done, heard = Event(), list[None]()
     counts: list[_Count] = []
@@ -188,35 +207,44 @@ def _subscribe_bare(
             done.set()
 
     with bare_subscriber(url, topics, count):
-        counts.append(_Count(messages, control))
+        counts.append(_Count(load.messages, control))
         while not done.wait(SILENCE_S):
             if not heard:
                 return
             heard.clear()
-        result.send(counts[0].measured(pack))
+        result.send(counts[0].measured(load.pack))
 
 
-def _subscribe_hub(url: str, topics: Topics, messages: int, pack: int, control: Connection, result: Connection) -> None:
+def hub(url: str, topics: Topics, load: Load, control: Connection, result: Connection) -> None:
     """The hub on disk, live."""
+    measured = taken_in(url, topics, load, control, at_tick=lambda stored: None)
+    if measured is not None:
+        result.send(measured)
+
+
+def taken_in(
+    url: str, topics: Topics, load: Load, control: Connection, *, at_tick: Callable[[int], None]
+) -> Measured | None:
+    """Let a hub on disk take in a load; None if it stayed out. ``at_tick`` is told the readings stored so far."""
     with TemporaryDirectory(prefix="citybrain-bench-") as directory:
         bus = MqttCityBus(url, topics)
         hub = Hub(topics.city, "990100", Path(directory), bus, start=T0)
         try:
             _be_born(url, topics, hub)
-            count, at_start = _Count(messages, control), hub.queries.ledger().stored
+            count, at_start = _Count(load.messages, control), hub.queries.ledger().stored
             looked, taken, quiet = elapsed_s(), 0, 0
             more = True
             while more and quiet < SILENCE_S:
                 hub.intake(wait_s=1.0, now=T0 + 3_600_000)
                 stored = hub.ledger.stored - at_start
-                quiet = 0 if stored // pack > taken else quiet + 1
-                more = count.add(stored // pack - taken)
-                taken = stored // pack
+                quiet = 0 if stored // load.pack > taken else quiet + 1
+                more = count.add(stored // load.pack - taken)
+                taken = stored // load.pack
                 if elapsed_s() - looked > 1.0:
                     hub.tick(T0 + 3_600_000)
+                    at_tick(stored)
                     looked = elapsed_s()
-            if not more:
-                result.send(count.measured(pack))
+            return None if more else count.measured(load.pack)
         finally:
             hub.close()
 

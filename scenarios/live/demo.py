@@ -25,8 +25,8 @@ from scenarios.judge import incident_of, told, warnings_of
 from scenarios.live.supervisor import Ledger, bring_up, look_ahead
 from scenarios.outcome import Outcome, accounted, manifest
 from scenarios.report.report import Source, write_report
-from scenarios.run import configured, progress_bar
-from scenarios.scenario import Scenario
+from scenarios.run import progress_bar
+from scenarios.scenario import Scenario, configured
 from scenarios.settings import Settings
 from scenarios.settings import load as load_settings
 from scenarios.simulation import quantum

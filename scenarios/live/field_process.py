@@ -19,7 +19,7 @@ from scenarios.live.pace import SteadyPace, StoryPace, Waiting
 from scenarios.live.serving import Server, listening
 from scenarios.live.stopping import Stop
 from scenarios.outside import Outside, assemble
-from scenarios.run import configured
+from scenarios.scenario import configured
 from scenarios.settings import load as load_settings
 from scenarios.survey.city import load_city
 from sensors.field import QUANTUM_MS

@@ -25,7 +25,7 @@ from datahub.transport.connection import probe
 from scenarios.live.serving import listening
 from scenarios.live.stopping import Stop
 from scenarios.outcome import LedgerTotals
-from scenarios.run import configured
+from scenarios.scenario import configured
 from scenarios.settings import Settings
 from scenarios.settings import load as load_settings
 

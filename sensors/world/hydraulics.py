@@ -4,6 +4,9 @@ Pressure-driven demand after Wagner: nothing below ``LEAST_M`` of pressure head,
 default of 0.07 m would serve every demand; domain.md 7.2, V). ``UNBALANCED CONTINUE``, as the default ends the day with
 a warning. There are no tanks, so every step is a steady state: ``EN_runH`` is called again and again without
 ``EN_nextH``; flows of the step before are the start of the next one, and no duration can run out.
+
+WNTR is loaded when a network is opened, not before: it takes longer than all the rest together (1.3 s, for the plotting
+and tables that come with it), and who only checks declarations or mistypes a name opens none.
 """
 
 from __future__ import annotations
@@ -15,11 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import wntr.epanet.io
-import wntr.epanet.toolkit
-import wntr.network.model
 from numpy.typing import NDArray
-from wntr.epanet.util import EN
 
 from datahub.contract.errors import OutsideError
 from datahub.contract.observations import Floats
@@ -32,12 +31,6 @@ LITRES = 1_000.0
 _FIRST_ERROR = 100
 _FRESH_FLOWS = 10
 _LINK = 1_000
-
-
-# WNTR carries no types
-_InpFile: Any = wntr.epanet.io.InpFile
-_Toolkit: Any = wntr.epanet.toolkit.ENepanet
-_Model: Any = wntr.network.model.WaterNetworkModel
 
 
 class EngineFailed(OutsideError):
@@ -57,7 +50,10 @@ def model(layout: Layout, *, head_m: Floats, pump_loss: Floats) -> Any:
         head_m: head of the pumps of each source when idling [m].
         pump_loss: minor-loss coefficient that stands for each source's pump curve, H = H0 - k q^2.
     """
-    network = _Model()
+    from wntr.network.model import WaterNetworkModel
+
+    made: Any = WaterNetworkModel  # WNTR carries no types
+    network = made()
     options = network.options.hydraulic
     options.demand_model, options.headloss = "PDD", "H-W"
     options.minimum_pressure, options.required_pressure, options.pressure_exponent = LEAST_M, FULL_M, 0.5
@@ -99,12 +95,19 @@ class Engine:
     """
 
     def __init__(self, layout: Layout, *, head_m: Floats, pump_loss: Floats) -> None:
+        from wntr.epanet.io import InpFile
+        from wntr.epanet.toolkit import ENepanet
+        from wntr.epanet.util import EN
+
         self.layout = layout
         self.warnings: dict[int, int] = {}
+        self._codes: Any = EN
+        file: Any = InpFile
+        toolkit: Any = ENepanet
         with TemporaryDirectory() as folder:
             inp, report = Path(folder, "network.inp"), Path(folder, "network.rpt")
-            _InpFile().write(str(inp), model(layout, head_m=head_m, pump_loss=pump_loss), units="LPS", version=2.2)
-            self._toolkit: Any = _Toolkit(version=2.2)
+            file().write(str(inp), model(layout, head_m=head_m, pump_loss=pump_loss), units="LPS", version=2.2)
+            self._toolkit: Any = toolkit(version=2.2)
             self._toolkit.ENopen(str(inp), str(report), "")
         self._toolkit.ENopenH()
         self._toolkit.ENinitH(0)
@@ -130,24 +133,24 @@ class Engine:
 
     def set_demand(self, demand_m3_s: Floats) -> None:
         """What people want at each point [m3/s]."""
-        self._set_points(EN.BASEDEMAND, demand_m3_s * LITRES)
+        self._set_points(self._codes.BASEDEMAND, demand_m3_s * LITRES)
 
     def set_emitter(self, coefficient: Floats) -> None:
         """Leaks at each point [m3/s per square root of a metre of pressure head]."""
-        self._set_points(EN.EMITTER, coefficient * LITRES)
+        self._set_points(self._codes.EMITTER, coefficient * LITRES)
 
     def set_open(self, open_link: NDArray[np.bool_]) -> None:
         """Which links let water through."""
-        self._set_links(EN.STATUS, open_link.astype(np.float64))
+        self._set_links(self._codes.STATUS, open_link.astype(np.float64))
 
     def set_minor_loss(self, coefficient: Floats) -> None:
         """Loss coefficient of the valves on each link."""
-        self._set_links(EN.MINORLOSS, coefficient)
+        self._set_links(self._codes.MINORLOSS, coefficient)
 
     def set_pump_loss(self, coefficient: Floats) -> None:
         """Loss coefficient that stands for each source's pump curve."""
         for link, value in zip(self._pumps, coefficient.tolist(), strict=True):
-            self._toolkit.ENsetlinkvalue(link, EN.MINORLOSS, value)
+            self._toolkit.ENsetlinkvalue(link, self._codes.MINORLOSS, value)
 
     def solve(self) -> Floats:
         """The steady state for what is set: head of each point [m].
@@ -164,7 +167,7 @@ class Engine:
             raise EngineFailed(f"EPANET ended a step with error {code}; see the EPANET 2.2 error codes")
         if code:
             self.warnings[code] = self.warnings.get(code, 0) + 1
-        return self._head.read(self._short.EN_getnodevalue, self._project, EN.HEAD)
+        return self._head.read(self._short.EN_getnodevalue, self._project, self._codes.HEAD)
 
     def begin_again(self) -> None:
         """Forget the flows of the step before: from them the solver may be led nowhere.
@@ -172,33 +175,33 @@ class Engine:
         That opens every link (``EN_initH`` resets status, not emitters), so what is shut is shut again.
         """
         self._library.EN_initH(self._project, _FRESH_FLOWS)
-        status = self._set.pop(_LINK + int(EN.STATUS), None)
+        status = self._set.pop(_LINK + int(self._codes.STATUS), None)
         if status is not None:
-            self._set_links(EN.STATUS, status)
+            self._set_links(self._codes.STATUS, status)
 
     def flow_m3_s(self) -> Floats:
         """Flow of each link in the last solution [m3/s], from its end a to its end b."""
-        return self._flow.read(self._short.EN_getlinkvalue, self._project, EN.FLOW) / LITRES
+        return self._flow.read(self._short.EN_getlinkvalue, self._project, self._codes.FLOW) / LITRES
 
     def pump_flow_m3_s(self) -> Floats:
         """What each source's pumps give in the last solution [m3/s]."""
-        return self._pump_flow.read(self._short.EN_getlinkvalue, self._project, EN.FLOW) / LITRES
+        return self._pump_flow.read(self._short.EN_getlinkvalue, self._project, self._codes.FLOW) / LITRES
 
     def outflow_m3_s(self) -> Floats:
         """What leaves the network at each point in the last solution [m3/s], leaks and demand together."""
-        return self._outflow.read(self._short.EN_getnodevalue, self._project, EN.DEMAND) / LITRES
+        return self._outflow.read(self._short.EN_getnodevalue, self._project, self._codes.DEMAND) / LITRES
 
     def close(self) -> None:
         """Free what the engine holds; forgotten, it happens when nobody holds the engine any more."""
         self._free()
 
-    def _set_points(self, what: EN, values: Floats) -> None:
+    def _set_points(self, what: int, values: Floats) -> None:
         self._set_column(self._short.EN_setnodevalue, self._points, what, values)
 
-    def _set_links(self, what: EN, values: Floats) -> None:
+    def _set_links(self, what: int, values: Floats) -> None:
         self._set_column(self._short.EN_setlinkvalue, self._links, what, values)
 
-    def _set_column(self, function: Any, index: list[int], what: EN, values: Floats) -> None:
+    def _set_column(self, function: Any, index: list[int], what: int, values: Floats) -> None:
         key = int(what) + (_LINK if index is self._links else 0)
         before = self._set.get(key)
         changed = np.arange(len(values)) if before is None else np.flatnonzero(before != values)
@@ -221,7 +224,7 @@ class _Column:
         start = self._values.ctypes.data
         self._cells = [(number, ctypes.c_void_p(start + 8 * row)) for row, number in enumerate(index)]
 
-    def read(self, function: Any, project: Any, what: EN) -> Floats:
+    def read(self, function: Any, project: Any, what: int) -> Floats:
         """All values of the column, by one of the library's functions."""
         code = int(what)
         for number, cell in self._cells:

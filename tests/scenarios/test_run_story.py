@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from scenarios.run import run_scenario
+from scenarios.scenario import configured
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "wire"))
 from wire_brokers import mosquitto  # the same mosquitto as the tests of the wire
@@ -28,16 +29,8 @@ class Ran:
 
 
 def run(folder: Path, *, seed: int = 7, bus: str = "local", duration: str = "1h", more: tuple[str, ...] = ()) -> Ran:
-    held = run_scenario(
-        "water_main_burst",
-        city="harbour",
-        seed=seed,
-        bus=bus,
-        duration=duration,
-        settings=[*SHORT, *more],
-        out=folder,
-        json=True,
-    )
+    asked = configured("water_main_burst", city="harbour", duration=duration, settings=[*SHORT, *more])
+    held = run_scenario("water_main_burst", asked, seed=seed, bus=bus, out=folder, json=True)
     outcome = json.loads((folder / "outcome.json").read_bytes())
     return Ran(held, outcome, (folder / "transcript.jsonl").read_bytes(), folder)
 

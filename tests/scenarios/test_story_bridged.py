@@ -18,7 +18,8 @@ from scenarios import outside as field_side
 from scenarios import platform as city_side
 from scenarios.bridging import behind, bridged, played, unsurveyed
 from scenarios.exchange import DirectExchange
-from scenarios.run import configured, run_scenario
+from scenarios.run import run_scenario
+from scenarios.scenario import configured
 from scenarios.simulation import doors_of, quantum
 from scenarios.survey.city import load_city
 from scenarios.survey.clouds import read_clouds
@@ -153,16 +154,9 @@ def test_a_cabinet_without_power_is_told_with_old_values_that_are_no_readings(ci
 def test_a_bridged_story_is_the_same_over_a_broker(tmp_path: Path) -> None:
     outcomes = []
     for bus in ("local", "mqtt"):
-        run_scenario(
-            "calm_day",
-            city="harbour",
-            seed=5,
-            bus=bus,
-            duration="30m",
-            settings=["bridges=true", "warmup.duration=5m"],
-            out=tmp_path / bus,
-            json=True,
-        )
+        settings = ["bridges=true", "warmup.duration=5m"]
+        asked = configured("calm_day", city="harbour", duration="30m", settings=settings)
+        run_scenario("calm_day", asked, seed=5, bus=bus, out=tmp_path / bus, json=True)
         outcomes.append(json.loads((tmp_path / bus / "outcome.json").read_bytes()))
     local, mqtt = outcomes
     assert local["digest"] == mqtt["digest"]

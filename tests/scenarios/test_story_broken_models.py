@@ -14,7 +14,8 @@ from brain.parameter import bind
 from datahub.contract.observations import Ints
 from scenarios import simulation
 from scenarios.outcome import Outcome
-from scenarios.run import configured, outcome_of
+from scenarios.run import outcome_of
+from scenarios.scenario import configured
 from scenarios.simulation import Story
 from scenarios.survey.city import load_city
 from scenarios.transcript import Transcript

@@ -23,7 +23,8 @@ from scenarios import simulation
 from scenarios.agents.practice import ordinary
 from scenarios.agents.way import distance_m
 from scenarios.outcome import Outcome
-from scenarios.run import configured, outcome_of
+from scenarios.run import outcome_of
+from scenarios.scenario import configured
 from scenarios.simulation import Story
 from scenarios.survey.city import load_city
 from scenarios.transcript import Transcript
