@@ -16,14 +16,15 @@ all that lies before it too: its date says when we took it down, and a city had 
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, fields
 from datetime import date
 from difflib import get_close_matches
 from importlib.resources import files
 from typing import Any, TypeVar
 
+from datahub.contract.declared import parsed
 from datahub.contract.errors import DeclarationError
+from datahub.contract.lines import line_of
 from datahub.contract.units import written_unit
 
 _KEYS = {"zh", "en", "unit", "source", "unverified", "values"}
@@ -72,11 +73,8 @@ def read_parameters(text: str, *, file: str) -> dict[str, Parameter]:
     Raises:
         DeclarationError: for a broken table, naming file, line, rule and remedy.
     """
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DeclarationError(f"not TOML: {error}", file=file, remedy="mend the syntax") from error
-    return {name: _parameter(name, table, file=file, line=_line(text, name)) for name, table in tables.items()}
+    tables = parsed(text, file=file)
+    return {name: _parameter(name, table, file=file, line=line_of(text, (name,))) for name, table in tables.items()}
 
 
 def bind(rules: type[Rules], name: str, *, day: date, text: str | None = None) -> Rules:
@@ -129,10 +127,3 @@ def _parameter(name: str, table: Any, *, file: str, line: int | None) -> Paramet
         unverified=bool(table.get("unverified", False)),
         values=values,
     )
-
-
-def _line(text: str, name: str) -> int | None:
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.strip().startswith((f"[{name}]", f"[{name}.")):
-            return number
-    return None

@@ -15,7 +15,7 @@ from datahub.contract.errors import UsageError
 from datahub.contract.observations import Floats, Ints
 from datahub.devices.alarm_life import FAR, AlarmState, AlarmStory, acknowledge, stories
 from datahub.devices.condition import WORDS, Scores, Word
-from datahub.devices.policy import HealthPolicy
+from datahub.devices.health_policy import HealthPolicy
 
 if TYPE_CHECKING:
     from datahub.hub import Hub

@@ -19,7 +19,7 @@ from datahub.commands import Commands
 from datahub.contract.messages import Ack, BirthBatch, Death, Desired, Lost, Marker, Rebirth, Reported, Up
 from datahub.contract.topics import Topics
 from datahub.devices import guard as limits
-from datahub.devices import policy
+from datahub.devices import health_policy
 from datahub.devices.alarms import Alarms, keep_alarms
 from datahub.devices.batches import Batches
 from datahub.devices.care import Care
@@ -28,13 +28,13 @@ from datahub.devices.credentials import Credentials
 from datahub.devices.flapping import Flapping
 from datahub.devices.gaps import Gaps
 from datahub.devices.guard import Guard
-from datahub.devices.health import Listening
 from datahub.devices.jobs import Jobs
 from datahub.devices.lifecycle import Lifecycle
 from datahub.devices.progress import JobProgress
 from datahub.devices.register import save_births, save_deaths
 from datahub.devices.registry import Registry
 from datahub.devices.shadow import Shadows
+from datahub.devices.silence import Listening
 from datahub.events import DevicesBorn, HubEvent
 from datahub.ingest import notes as notes_of
 from datahub.ingest import settling
@@ -51,7 +51,7 @@ from datahub.ingest.recovery import Resumed, resume
 from datahub.ingest.thresholds import Threshold, Watch, load
 from datahub.ingest.upkeep import Upkeep
 from datahub.queries import Queries
-from datahub.resources import limits as calling
+from datahub.resources import calling
 from datahub.resources.applications import Applications
 from datahub.resources.refusals import Entrance, Refusals
 from datahub.store import retention
@@ -119,7 +119,7 @@ class Hub:
         self.now = found.t if found.t is not None else start
         self.ledger = found.ledger
         self.thresholds = tuple(load() if thresholds is None else thresholds)
-        self._alarms = Alarms(Watch(self.thresholds), Flapping(policy.load()))
+        self._alarms = Alarms(Watch(self.thresholds), Flapping(health_policy.load()))
         self.care = Care(self.registry, self.memory, self._alarms)
         self.refusals = Refusals(self.store, self.applications.limits, kept_ms=self.upkeep.policy.audit_ms)
         self._version = -1

@@ -18,8 +18,9 @@ from typing import Any, TypeAlias, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from datahub.contract.declared import parsed
 from datahub.contract.errors import DeclarationError
-from scenarios.lines import Keys, line_of
+from datahub.contract.lines import Keys, line_of
 
 Overlay: TypeAlias = Mapping[str, Any]
 
@@ -45,21 +46,6 @@ def read(path: Path | Traversable, model: type[D], *, overlay: Overlay | None = 
     text = text_of(path)
     data = parsed(text, file=str(path))
     return validate(overlaid(data, overlay or {}), model, file=str(path), text=text, overlay=overlay)
-
-
-def parsed(text: str, *, file: str) -> dict[str, Any]:
-    """The content of a TOML text.
-
-    Raises:
-        DeclarationError: if it is none, naming file and line.
-    """
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        words = str(error)
-        line = int(words.split("at line ")[1].split(",")[0]) if "at line " in words else len(text.splitlines())
-        rule = f"this is not TOML: {words.split(' (at')[0].lower()}"
-        raise DeclarationError(rule, file=file, line=line, remedy="correct this line") from error
 
 
 def validate(

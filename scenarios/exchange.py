@@ -238,7 +238,7 @@ class Door:
     def handle(self, request: httpx.Request, *, t: int) -> httpx.Response:
         """Take one post at city time ``t`` [ms]."""
         try:
-            self._bridges.take(self._vendor, request.content, dict(request.headers), t=t)
+            self._bridges.take(self._vendor, request.content, dict(request.headers), source=self._vendor, t=t)
         except Denied as error:
             return httpx.Response(STATUS[error.why], text=str(error))
         except UsageError as error:

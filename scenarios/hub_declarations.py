@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -10,23 +9,24 @@ from typing import Final, TypeAlias, cast
 
 from datahub.connectors.feeds import read_feed
 from datahub.connectors.loading import Sort, read_manifest, sort_of
+from datahub.contract.declared import parsed
 from datahub.contract.duties import read_duties
 from datahub.contract.errors import DeclarationError
-from datahub.devices import guard, policy, rollout
+from datahub.devices import guard, health_policy, rollout
 from datahub.ingest import event_time, settling, thresholds
-from datahub.resources import limits
+from datahub.resources import calling
 from datahub.store import retention
 
 _Read: TypeAlias = Callable[..., object]
 
 _READ: Final[Mapping[str, _Read]] = {
     "contract/duties.toml": read_duties,
-    "devices/health.toml": policy.load,
+    "devices/health.toml": health_policy.load,
     "devices/limits.toml": guard.load,
     "devices/rollout.toml": rollout.load,
     "ingest/event_time.toml": event_time.load,
     "ingest/thresholds.toml": thresholds.load,
-    "resources/sharing.toml": limits.load,
+    "resources/sharing.toml": calling.load,
     "store/retention.toml": retention.load,
 }
 """Who reads which file, by its place below ``datahub``; vendors' manifests are read as their sort says."""
@@ -70,8 +70,5 @@ def _read(place: str, text: str) -> object:
 
 
 def _manifest(text: str, *, vendor: str, file: str) -> object:
-    try:
-        sort = sort_of(tomllib.loads(text), file=file)
-    except tomllib.TOMLDecodeError as error:
-        raise DeclarationError(str(error), file=file, remedy="write it like another vendor's manifest") from error
+    sort = sort_of(parsed(text, file=file), file=file)
     return (read_feed if sort is Sort.FEED else read_manifest)(text, vendor=vendor, file=file)

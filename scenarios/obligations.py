@@ -12,8 +12,8 @@ from brain.plans.declared import Action, Plan
 from brain.wording import EVENTS
 from datahub.contract.city import City, Department
 from datahub.contract.duties import duties
+from datahub.contract.lines import Keys
 from scenarios.declarations import broken, unknown
-from scenarios.lines import Keys
 
 File: TypeAlias = Path | Traversable
 

@@ -84,7 +84,15 @@ def assemble(
     bridges = None
     if isinstance(wire, JoinedBus):
         hub.commands.ways = {one.node: one.way for one in bridged}
-        bridges = Bridges(bridged, hub.store, exchange, hub.topics, room=hub.guard.room, couriers=couriers)
+        bridges = Bridges(
+            bridged,
+            hub.store,
+            exchange,
+            hub.topics,
+            room=hub.guard.room,
+            refusals=hub.refusals,
+            couriers=couriers,
+        )
         wire.join(bridges)
     brain = Brain(
         city=city,

@@ -15,9 +15,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from datahub.contract.declared import parsed
 from datahub.contract.errors import DeclarationError, UsageError
-from scenarios.declarations import parsed, text_of
-from scenarios.lines import line_of
+from datahub.contract.lines import line_of
+from scenarios.declarations import text_of
 
 FILE = Path("citybrain.toml")
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 
 import msgspec
 
+from datahub.contract.declared import read
 from datahub.contract.errors import DeclarationError
+from datahub.contract.lines import line_of
 
 _FILE = "brain/cases/types.toml"
 
@@ -61,16 +62,10 @@ def case_types(text: str | None = None) -> Mapping[str, CaseType]:
         DeclarationError: naming file, line, rule and remedy.
     """
     content = (files("brain") / "cases" / "types.toml").read_text("utf-8") if text is None else text
-    heads = [number for number, line in enumerate(content.splitlines(), 1) if line.startswith("[[type]]")]
-    try:
-        declared = msgspec.convert(tomllib.loads(content), _File, strict=True).type
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        index = next((n for n in range(len(heads)) if f"type[{n}]" in str(error)), 0)
-        line = heads[index] if heads else 1
-        remedy = "compare with the other case types and correct this one"
-        raise DeclarationError(str(error), file=_FILE, line=line, remedy=remedy) from error
+    remedy = "compare with the other case types and correct this one"
+    declared = read(content, _File, file=_FILE, remedy=remedy).type
     for index, each in enumerate(declared):
         if any(limit.unit != "s" for limit in (each.limit_s, each.verify_s, each.device_wait_s)):
             rule = f"case type '{each.name}' has a limit that is not in seconds"
-            raise DeclarationError(rule, file=_FILE, line=heads[index], remedy='write unit = "s"')
+            raise DeclarationError(rule, file=_FILE, line=line_of(content, ("type", index)), remedy='write unit = "s"')
     return {each.name: each for each in declared}

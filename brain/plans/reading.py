@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import TypeVar
 
-import msgspec
-
 from brain.plans.declared import FACTS, Action, Condition, Phase, Plan, Step
+from datahub.contract.declared import read
 from datahub.contract.errors import DeclarationError
+from datahub.contract.lines import Keys, line_of
 from datahub.contract.units import written_unit
 
 D = TypeVar("D")
@@ -45,50 +43,6 @@ _NEEDS: dict[Action, tuple[str, ...]] = {
     Action.TANKERS: ("litres_per_person_day", "tanker_m3", "most_count"),
 }
 
-_PATH = re.compile(r"at `\$?\.?(?P<path>[^`]*)`")
-
-
-def decode(text: str, into: type[D], *, file: str) -> D:
-    """A declaration of TOML text as ``into``, every key known and every type right.
-
-    Raises:
-        DeclarationError: naming file, line, rule and remedy.
-    """
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        found = re.search(r"line (\d+)", str(error))
-        line = int(found[1]) if found else None
-        raise DeclarationError(f"not TOML: {error}", file=file, line=line, remedy="mend the syntax there") from error
-    try:
-        return msgspec.convert(content, into, strict=True)
-    except msgspec.ValidationError as error:
-        rule, _, _ = str(error).partition(" - at ")
-        found = _PATH.search(str(error))
-        named = re.search(r"`([^`]+)`", rule)
-        keys = (found["path"] if found else "") + (f".{named[1]}" if named and "unknown field" in rule else "")
-        remedy = "compare with the other plans of the library and correct this key"
-        raise DeclarationError(rule, file=file, line=line_of(text, keys), remedy=remedy) from error
-
-
-def line_of(text: str, path: str) -> int | None:
-    """Line (from 1) of what a path such as ``step[3].duty`` names; of its table where the key has no own line."""
-    parts = re.findall(r"([A-Za-z0-9_]+)(?:\[(\d+)\])?", path)
-    if not parts:
-        return None
-    table, index = parts[0][0], int(parts[0][1] or 0)
-    heads = [n for n, line in enumerate(text.splitlines(), 1) if re.match(rf"\s*\[\[?{table}[\].]", line)]
-    if index >= len(heads):
-        return heads[-1] if heads else None
-    start = heads[index]
-    for key, _ in reversed(parts[1:]):
-        for number, line in enumerate(text.splitlines()[start:], start + 1):
-            if re.match(r"\s*\[\[", line):
-                break
-            if re.match(rf"\s*(?:\w+\.)*{key}\s*[=.]", line) or re.match(rf"\s*\[[\w.]*\b{key}\]", line):
-                return number
-    return start
-
 
 def read_plan(text: str, *, file: str) -> Plan:
     """One plan, each of whose references leads somewhere.
@@ -96,11 +50,12 @@ def read_plan(text: str, *, file: str) -> Plan:
     Raises:
         DeclarationError: naming file, line, rule and remedy.
     """
-    plan = decode(text, Plan, file=file)
+    remedy = "compare with the other plans of the library and correct this key"
+    plan = read(text, Plan, file=file, remedy=remedy)
     ids = [step.id for step in plan.step]
     for index, step in enumerate(plan.step):
         for rule, key, remedy in _faults(step, ids=ids[:index], every=ids):
-            line = line_of(text, f"step[{index}].{key}")
+            line = line_of(text, ("step", index, *key.split(".")))
             raise DeclarationError(f"step '{step.id}' {rule}", file=file, line=line, remedy=remedy)
     for condition, path in _conditions(plan):
         if condition.fact not in FACTS:
@@ -109,7 +64,7 @@ def read_plan(text: str, *, file: str) -> Plan:
     for index, criterion in enumerate(plan.level):
         if criterion.level not in (1, 2, 3, 4):
             rule = f"level {criterion.level} does not exist"
-            line = line_of(text, f"level[{index}].level")
+            line = line_of(text, ("level", index, "level"))
             raise DeclarationError(rule, file=file, line=line, remedy="write 1 (gravest) to 4")
     return plan
 
@@ -148,16 +103,16 @@ def _faults(step: Step, *, ids: Sequence[str], every: Sequence[str]) -> Iterator
             yield f"gives '{name}' in '{amount.unit}'", f"amounts.{name}", f"write it in '{unit}', as its name promises"
 
 
-def _conditions(plan: Plan) -> Iterator[tuple[Condition, str]]:
+def _conditions(plan: Plan) -> Iterator[tuple[Condition, Keys]]:
     """Every condition of a plan with its path."""
     for index, criterion in enumerate(plan.level):
-        yield from ((condition, f"level[{index}].all") for condition in criterion.all)
+        yield from ((condition, ("level", index, "all")) for condition in criterion.all)
     for index, step in enumerate(plan.step):
         for name in ("when", "done_when", "enough_when", "fails_when"):
-            yield from ((condition, f"step[{index}].{name}") for condition in getattr(step, name))
+            yield from ((condition, ("step", index, name)) for condition in getattr(step, name))
     for choice in plan.plan.confirm_when:
-        yield from ((condition, "plan.confirm_when") for condition in choice)
-    yield from ((condition, "plan.close_when") for condition in plan.plan.close_when)
+        yield from ((condition, ("plan", "confirm_when")) for condition in choice)
+    yield from ((condition, ("plan", "close_when")) for condition in plan.plan.close_when)
 
 
 def _nearest(word: str, known: Sequence[str] | dict[str, str]) -> str:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import string
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from brain.model import WarningIssued
 from brain.warnings.span import in_words, round_up_h
 from datahub.contract.clock import HOUR_MS, SECOND_MS
 from datahub.contract.codes import AlertStatus, Certainty, Severity, Urgency
+from datahub.contract.declared import formed, parsed
 from datahub.contract.errors import DeclarationError
+from datahub.contract.lines import line_of
 
 #: Response level -> how grave (levels I-IV are red, orange, yellow, blue: S62, S63, V; CAP 1.2 3.2.2 has four as well).
 SEVERITY: Final[Mapping[int, Severity]] = {
@@ -30,8 +32,7 @@ _WORDS: Final = frozenset({"names", "people", "span"})
 _FILE = "brain/warnings/texts.toml"
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One text in both languages, with words to fill in."""
 
     zh: str
@@ -45,17 +46,15 @@ def read_texts(content: str, *, file: str) -> dict[str, Text]:
         DeclarationError: if one lacks a language or asks for a word that nobody fills in.
     """
     texts = {}
-    for name, held in tomllib.loads(content).items():
-        line = next((n for n, row in enumerate(content.splitlines(), 1) if row.startswith(f"[{name}]")), None)
-        if set(held) != {"zh", "en"}:
-            rule = f"text '{name}' has {', '.join(sorted(held)) or 'nothing'}"
-            raise DeclarationError(rule, file=file, line=line, remedy="give it zh and en, and nothing else")
+    for name, held in parsed(content, file=file).items():
+        line = line_of(content, (name,))
+        remedy = "give it zh and en, and nothing else"
+        texts[name] = formed(held, Text, file=file, text=content, keys=(name,), remedy=remedy)
         for text in held.values():
             unknown = {word for _, word, _, _ in string.Formatter().parse(text) if word} - _WORDS
             if unknown:
                 rule = f"text '{name}' asks for {', '.join(sorted(unknown))}"
                 raise DeclarationError(rule, file=file, line=line, remedy=f"use only {', '.join(sorted(_WORDS))}")
-        texts[name] = Text(**held)
     return texts
 
 

@@ -13,6 +13,7 @@ from datahub.bridges.desk import Bridges
 from datahub.contract.clock import to_utc
 from datahub.contract.errors import UsageError
 from datahub.feed import STATUS, Denial, Denied
+from datahub.resources.refusals import source_of
 
 
 class BridgeState(BaseModel):
@@ -70,7 +71,8 @@ def router(bridges: Bridges | None, *, now: Callable[[], int | None]) -> APIRout
         body = await _bounded(request, bridges.longest(vendor))
         headers = {name: value for name, value in request.headers.items() if name.startswith("x-")}
         try:
-            await run_in_threadpool(bridges.take, vendor, body, headers, t=t)
+            source = source_of(request.client.host if request.client else "")
+            await run_in_threadpool(bridges.take, vendor, body, headers, source=source, t=t)
         except Denied as error:
             again = {"Retry-After": "60"} if error.why is Denial.BUSY else None
             raise Problem(STATUS[error.why], str(error), headers=again) from error

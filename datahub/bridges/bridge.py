@@ -21,6 +21,7 @@ from datahub.contract.messages import Command
 from datahub.contract.topics import Topics
 from datahub.contract.wire import encode
 from datahub.feed import Denial, Outcome, Said, Told
+from datahub.resources.refusals import Entrance, Refusals
 from datahub.store.bridge_book import BridgeBook, Letter, Standing
 from datahub.store.session import Store
 from datahub.store.tables import AuditRow
@@ -36,9 +37,6 @@ MOST_PATIENCE_S: Final = 3_600.0
 
 LEAST_PATIENCE_S: Final = 1.0
 """Nobody is asked again sooner, whatever it said [s of city time]. Ours to choose."""
-
-AUDITED: Final = 20
-"""Refusals written down with all their detail between two turns; every one is counted."""
 
 STRANGERS: Final = 1_000
 """Names of unknown devices that are written down."""
@@ -56,8 +54,9 @@ class Bridge:
         rests_until: no order goes to it before [ms].
     """
 
-    def __init__(self, bridged: Bridged, store: Store, topics: Topics) -> None:
+    def __init__(self, bridged: Bridged, store: Store, topics: Topics, refusals: Refusals) -> None:
         self.bridged, self._topics, self.lock = bridged, topics, store.lock
+        self._refusals, self._who = refusals, f"bridge:{bridged.vendor}"
         self.book = BridgeBook(store, bridged.vendor, node=bridged.node)
         self.letters: deque[Letter] = deque()
         self.orders: deque[Command] = deque()
@@ -158,19 +157,16 @@ class Bridge:
             self._refused[Reason.UNKNOWN_DEVICE] += unknown.total()
         for what in ill:
             self._refused[ILL] += 1
-            if len(self._audit) < AUDITED:
-                self._write(t, ILL, self.bridged.vendor, what)
+            self._refusals.count(Entrance.WORD, self._who, t=t, subject=self.bridged.vendor, detail=what)
 
-    def deny(self, why: Denial, detail: str, *, t: int) -> None:
-        """Count a post that is not taken, and write some of them down."""
+    def deny(self, why: Denial, detail: str, *, source: str, t: int) -> None:
+        """Count a post that is not taken; ``source``: where it came from."""
         with self.lock:
             self._refused[why] += 1
-            if len(self._audit) < AUDITED:
-                self._write(t, why, self.bridged.vendor, detail)
+        self._refusals.count(Entrance.POST, source, t=t, subject=self.bridged.vendor, detail=f"{why}: {detail}")
 
     def _write(self, t: int, action: str, subject: str, detail: str) -> None:
-        who = f"bridge:{self.bridged.vendor}"
-        self._audit.append(AuditRow(t=t, who=who, action=action, subject=subject[:64], detail=detail[:200]))
+        self._audit.append(AuditRow(t=t, who=self._who, action=action, subject=subject[:64], detail=detail[:200]))
 
     def put_off(self, why: str, *, t: int, due: int) -> None:
         """The vendor could not be heard; ask again at ``due`` [ms]."""

@@ -18,6 +18,7 @@ from datahub.contract.errors import UsageError
 from datahub.contract.messages import Command, Desired
 from datahub.contract.topics import Topics
 from datahub.feed import WISH, Denial, Denied, Pulled, Pushed
+from datahub.resources.refusals import Refusals
 from datahub.store.session import Store
 
 
@@ -49,6 +50,7 @@ class Bridges:
         exchange: carries requests to the vendors.
         topics: of the wire on which they speak.
         room: how many readings the hub bears of a node (code) at a time [ms], as of any node.
+        refusals: count what is turned away.
         couriers: go to the vendors; None, and the city goes itself and waits for each answer.
 
     Attributes:
@@ -63,10 +65,11 @@ class Bridges:
         topics: Topics,
         *,
         room: Callable[[int, int], float],
+        refusals: Refusals,
         couriers: Couriers | None = None,
     ) -> None:
         self._room = room
-        self._bridges = {one.vendor: Bridge(one, store, topics) for one in bridged}
+        self._bridges = {one.vendor: Bridge(one, store, topics, refusals) for one in bridged}
         sent = couriers or AtOnce()
         self._talks = [(one, Talk(one, exchange, sent, partial(self._left, one))) for one in self._bridges.values()]
         self.by_node = {bridge.bridged.node: bridge for bridge in self._bridges.values()}
@@ -90,8 +93,8 @@ class Bridges:
         with bridge.lock:
             return self._room(bridge.bridged.node, t) - bridge.book.kept()
 
-    def take(self, vendor: str, body: bytes, headers: Mapping[str, str], *, t: int) -> None:
-        """Take a vendor's post that came at ``t`` [ms]: durable when this returns.
+    def take(self, vendor: str, body: bytes, headers: Mapping[str, str], *, source: str, t: int) -> None:
+        """Take a vendor's post that came from ``source`` at ``t`` [ms]: durable when this returns.
 
         Raises:
             UsageError: if no such vendor posts here.
@@ -105,7 +108,7 @@ class Bridges:
         try:
             self._take(bridge, feed, body, headers, t=t)
         except Denied as error:
-            bridge.deny(error.why, str(error), t=t)
+            bridge.deny(error.why, str(error), source=source, t=t)
             raise
 
     def _take(self, bridge: Bridge, feed: Pushed, body: bytes, headers: Mapping[str, str], *, t: int) -> None:

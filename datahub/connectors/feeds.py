@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.resources import files
@@ -12,6 +11,7 @@ import msgspec
 import numpy as np
 
 from datahub.connectors.loading import Sort, vendors
+from datahub.contract.declared import read
 from datahub.contract.errors import DeclarationError, UsageError
 from datahub.feed import Cloud, Feed
 
@@ -87,10 +87,7 @@ def read_feed(text: str, *, vendor: str, file: str) -> FeedManifest:
     Raises:
         DeclarationError: if it breaks a rule.
     """
-    try:
-        declared = msgspec.convert(tomllib.loads(text), FeedManifest)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise DeclarationError(str(error), file=file, remedy="write it like another cloud's manifest") from error
+    declared = read(text, FeedManifest, file=file, remedy="write it like another cloud's manifest")
     if declared.name != vendor:
         rule = f"name is '{declared.name}', not that of the folder"
         raise DeclarationError(rule, file=file, remedy=f'write name = "{vendor}"')

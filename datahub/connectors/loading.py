@@ -15,6 +15,7 @@ import msgspec
 from datahub.connector import Connector, Stub
 from datahub.connectors.order_book import Limits, Outage
 from datahub.contract.city import Department
+from datahub.contract.declared import read
 from datahub.contract.errors import DeclarationError, UsageError
 
 #: make(department, outages) -> the department's own system, played from the other side.
@@ -65,10 +66,7 @@ def read_manifest(text: str, *, vendor: str, file: str) -> Manifest:
     Raises:
         DeclarationError: if it breaks a rule.
     """
-    try:
-        declared = msgspec.convert(tomllib.loads(text), Manifest)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise DeclarationError(str(error), file=file, remedy="write it like another vendor's manifest") from error
+    declared = read(text, Manifest, file=file, remedy="write it like another vendor's manifest")
     if declared.name != vendor:
         rule = f"name is '{declared.name}', not that of the folder"
         raise DeclarationError(rule, file=file, remedy=f'write name = "{vendor}"')

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Literal
 
 import msgspec
 
+from datahub.contract.declared import formed, own_text, parsed
 from datahub.contract.errors import DeclarationError
+from datahub.contract.lines import line_of
 
 _FILE = "datahub/contract/duties.toml"
 
@@ -38,7 +37,7 @@ def duties() -> Mapping[str, Duty]:
     Raises:
         DeclarationError: naming file, line, rule and remedy.
     """
-    return read_duties((files("datahub.contract") / "duties.toml").read_text("utf-8"), file=_FILE)
+    return read_duties(own_text(__package__, "duties.toml"), file=_FILE)
 
 
 def read_duties(text: str, *, file: str) -> Mapping[str, Duty]:
@@ -47,23 +46,14 @@ def read_duties(text: str, *, file: str) -> Mapping[str, Duty]:
     Raises:
         DeclarationError: for the first that lacks a name or says what is not known, with line, rule and remedy.
     """
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        found = re.search(r"line (\d+)", str(error))
-        line = int(found[1]) if found else None
-        raise DeclarationError(f"not TOML: {error}", file=file, line=line, remedy="mend the syntax there") from error
     declared: dict[str, Duty] = {}
-    for name, table in tables.items():
-        line = next((n for n, row in enumerate(text.splitlines(), 1) if row.strip().startswith(f"[{name}]")), None)
-        try:
-            duty = msgspec.convert(table, Duty, strict=True)
-        except msgspec.ValidationError as error:
-            remedy = "give it zh and en, and where it has them desk and channel"
-            raise DeclarationError(f"duty '{name}': {error}", file=file, line=line, remedy=remedy) from error
+    for name, table in parsed(text, file=file).items():
+        remedy = "give it zh and en, and where it has them desk and channel"
+        duty = formed(table, Duty, file=file, text=text, keys=(name,), remedy=remedy)
         if not (duty.zh.strip() and duty.en.strip()):
             lacking = "zh" if not duty.zh.strip() else "en"
             rule = f"duty '{name}' has no name in '{lacking}'"
+            line = line_of(text, (name,))
             raise DeclarationError(rule, file=file, line=line, remedy=f"write what people call it as {lacking}")
         declared[name] = duty
     return MappingProxyType(declared)

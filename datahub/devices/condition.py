@@ -18,8 +18,8 @@ from datahub.contract.clock import HOUR_MS, SECOND_MS
 from datahub.contract.codes import DeviceState, Quality
 from datahub.contract.observations import Floats, Ints
 from datahub.devices.drift import Drift
+from datahub.devices.health_policy import HealthPolicy, weights_of
 from datahub.devices.levels import BATTERY
-from datahub.devices.policy import HealthPolicy, weights_of
 from datahub.devices.registry import STAGES, Registry, promised
 from datahub.devices.tallies import BLOCK_MS, DAY_BLOCKS, Tallies
 from datahub.ingest.memory import Memory

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from datahub.contract.clock import HOUR_MS, day
 from datahub.contract.observations import Floats, Ints
+from datahub.devices.health_policy import HealthPolicy
 from datahub.devices.levels import HOURS, MUTE, Levels, Signal, places
-from datahub.devices.policy import HealthPolicy
 from datahub.devices.registry import Registry
 from datahub.store.observations import Observations
 

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from datahub.contract.clock import SECOND_MS
-from datahub.devices.policy import HealthPolicy
+from datahub.devices.health_policy import HealthPolicy
 from datahub.events import AlarmClosed, AlarmOpened
 
 FLAPPING: Final = "device_flapping"

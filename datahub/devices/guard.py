@@ -7,17 +7,16 @@ looked at once a tick, so that the order of arrival within it never shows.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 
 import msgspec
 import numpy as np
 from sqlmodel import Session, col, select
 
 from datahub.contract.clock import HOUR_MS, SECOND_MS
-from datahub.contract.errors import DeclarationError, UsageError
+from datahub.contract.declared import Number, own_text, read, refuse_below
+from datahub.contract.errors import UsageError
 from datahub.contract.observations import Ints
 from datahub.devices.nodes import Nodes
 from datahub.events import AlarmClosed, AlarmOpened
@@ -28,26 +27,14 @@ FLOOD, RUBBISH = "node_flood", "node_rubbish"
 """Kinds of alarm, and why a node is in quarantine."""
 
 
-class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One published limit."""
-
-    value: float
-    unit: str
-    zh: str
-    en: str
-    source: str
-    date: dt.date
-    unverified: bool = False
-
-
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the hub bears of one node (``limits.toml``)."""
 
-    margin_ratio: Limit
-    backlog_s: Limit
-    least_count: Limit
-    rubbish_count: Limit
-    declared_s: Limit
+    margin_ratio: Number
+    backlog_s: Number
+    least_count: Number
+    rubbish_count: Number
+    declared_s: Number
 
 
 def load(text: str | None = None, *, file: str = FILE) -> Limits:
@@ -56,14 +43,9 @@ def load(text: str | None = None, *, file: str = FILE) -> Limits:
     Raises:
         DeclarationError: if the file breaks a rule.
     """
-    body = text if text is not None else files(__package__).joinpath(FILE).read_text("utf-8")
-    try:
-        found = msgspec.toml.decode(body, type=Limits)
-    except msgspec.DecodeError as error:
-        raise DeclarationError(str(error), file=file, remedy="see the fields of Limits") from error
-    for name, limit in msgspec.structs.asdict(found).items():
-        if not limit.value > 0:
-            raise DeclarationError(f"[{name}] {limit.value:g} lets nothing in", file=file, remedy="give more than 0")
+    body = own_text(__package__, FILE) if text is None else text
+    found = read(body, Limits, file=file)
+    refuse_below(found, 0, beyond=True, file=file, text=body, rule="lets nothing in")
     return found
 
 

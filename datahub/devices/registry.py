@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from datahub.contract.codes import DeviceState
 from datahub.contract.messages import BirthBatch, KindDescriptor
 from datahub.contract.observations import Floats, Ints
-from datahub.devices.health import tolerated_ms
 from datahub.devices.nodes import Nodes, find
+from datahub.devices.silence import tolerated_ms
 from datahub.ingest.windows import Windows
 
 STAGES: tuple[DeviceState, ...] = tuple(DeviceState)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
-from importlib.resources import files
 from math import ceil
 
 import msgspec
 
 from datahub.commands import Policy
 from datahub.contract.clock import SECOND_MS
+from datahub.contract.declared import Number, own_text, read
 from datahub.contract.errors import DeclarationError, UsageError
-from datahub.devices.guard import Limit
 
 FILE = "rollout.toml"
 
@@ -33,12 +32,12 @@ class Shares(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Declared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What ``rollout.toml`` says."""
 
-    retry_count: Limit
-    retry_gap_s: Limit
-    valid_s: Limit
-    install_s: Limit
-    wait_s: Limit
-    failure_ratio: Limit
+    retry_count: Number
+    retry_gap_s: Number
+    valid_s: Number
+    install_s: Number
+    wait_s: Number
+    failure_ratio: Number
     stages: Shares
 
 
@@ -73,11 +72,8 @@ def load(text: str | None = None, *, file: str = FILE) -> Plan:
     Raises:
         DeclarationError: if the file breaks a rule.
     """
-    body = text if text is not None else files(__package__).joinpath(FILE).read_text("utf-8")
-    try:
-        found = msgspec.toml.decode(body, type=Declared)
-    except msgspec.DecodeError as error:
-        raise DeclarationError(str(error), file=file, remedy="see the fields of Declared") from error
+    body = own_text(__package__, FILE) if text is None else text
+    found = read(body, Declared, file=file)
     plan = Plan(
         stages=found.stages.value,
         wait_s=found.wait_s.value,

@@ -15,13 +15,12 @@ All is judged by ``phenomenon_time`` (when it was so) against city time, never b
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
 
 import msgspec
 
 from datahub.contract.clock import SECOND_MS
+from datahub.contract.declared import Number, own_text, read
 from datahub.contract.errors import DeclarationError
-from datahub.devices.guard import Limit
 
 FILE = "event_time.toml"
 
@@ -29,9 +28,9 @@ FILE = "event_time.toml"
 class EventTime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The numbers in ``event_time.toml``."""
 
-    skew_s: Limit
-    far_future_s: Limit
-    settled_s: Limit
+    skew_s: Number
+    far_future_s: Number
+    settled_s: Number
 
     @property
     def skew_ms(self) -> int:
@@ -54,11 +53,8 @@ def load(text: str | None = None, *, file: str = FILE) -> EventTime:
     Raises:
         DeclarationError: if the file breaks a rule.
     """
-    body = text if text is not None else files(__package__).joinpath(FILE).read_text("utf-8")
-    try:
-        found = msgspec.toml.decode(body, type=EventTime)
-    except msgspec.DecodeError as error:
-        raise DeclarationError(str(error), file=file, remedy="see the fields of EventTime") from error
+    body = own_text(__package__, FILE) if text is None else text
+    found = read(body, EventTime, file=file)
     if not 0 <= found.skew_s.value <= found.far_future_s.value:
         rule = f"[skew_s] {found.skew_s.value:g} is negative or above [far_future_s] {found.far_future_s.value:g}"
         raise DeclarationError(rule, file=file, remedy="refuse no reading that is good")

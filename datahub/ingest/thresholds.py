@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
 from datahub.contract.codes import Quality
+from datahub.contract.declared import own_text, read
 from datahub.contract.errors import DeclarationError
+from datahub.contract.lines import line_of
 from datahub.devices.registry import Kinds
 
 if TYPE_CHECKING:
@@ -64,13 +65,10 @@ def load(text: str | None = None, *, file: str = FILE) -> tuple[Threshold, ...]:
     Raises:
         DeclarationError: if the file breaks a rule.
     """
-    body = text if text is not None else files(__package__).joinpath(FILE).read_text("utf-8")
-    try:
-        found = msgspec.toml.decode(body, type=_File).threshold
-    except msgspec.DecodeError as error:
-        raise DeclarationError(str(error), file=file, remedy="see the fields of Threshold") from error
-    for one in found:
-        line = next((i for i, text in enumerate(body.splitlines(), 1) if f'"{one.name}"' in text), None)
+    body = own_text(__package__, FILE) if text is None else text
+    found = read(body, _File, file=file).threshold
+    for row, one in enumerate(found):
+        line = line_of(body, ("threshold", row))
         if (one.above is None) == (one.below is None):
             rule = f"threshold '{one.name}' needs exactly one of above and below"
             raise DeclarationError(rule, file=file, line=line, remedy="give one limit")

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from datahub.contract.clock import DAY_MS
 from datahub.contract.codes import ApplicationStage as Stage
 from datahub.contract.errors import IllegalMove, UsageError
-from datahub.resources.limits import Limits
+from datahub.resources.calling import Limits
 from datahub.resources.scope import Scope, to_text
 from datahub.store.paging import last_numbers
 from datahub.store.session import Store

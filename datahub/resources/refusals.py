@@ -1,8 +1,9 @@
 """Who is turned away: counted by hour and source, so that strangers can neither fill the audit trail nor hold up work.
 
-A call without a valid code, or a birth that claims another's device, costs nobody anything to send. So it is counted in
-memory and made durable at the tick: one row of the trail for each source and hour, which says what came first and how
-often. The number of sources is bounded; what comes from more counts as from ``OTHERS``.
+A call without a valid code, a birth that claims another's device, a post without a vendor's seal: they cost nobody
+anything to send. So they are counted in memory and made durable at the tick: one row of the trail for each source and
+hour, which says what came first and how often. The number of sources is bounded; what comes from more counts as from
+``OTHERS``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from sqlmodel import Session, col, func, select
 
 from datahub.contract.clock import HOUR_MS
 from datahub.contract.codes import Reason
-from datahub.resources.limits import Limits
+from datahub.resources.calling import Limits
 from datahub.store.session import Store
 from datahub.store.tables import AuditRow, RefusalRow
 from datahub.store.trail import TOTAL_HOUR, trim
@@ -32,6 +33,8 @@ class Entrance(StrEnum):
 
     CALL = "call"  # data called without a valid authorisation code
     CLAIM = Reason.CLAIMED.value  # a birth for a device for which another node speaks
+    POST = "post"  # a post at the door of vendors' clouds that is not that vendor's, or not to be read
+    WORD = "ill"  # a word of a vendor's cloud that is none in its own dialect
 
 
 @dataclass(slots=True)

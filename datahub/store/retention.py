@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import builtins
 import datetime as dt
-from importlib.resources import files
 
 import msgspec
 
 from datahub.contract.clock import DAY_MS
+from datahub.contract.declared import Number, own_text, read
 from datahub.contract.errors import DeclarationError
 from datahub.contract.units import written_unit
 
@@ -19,18 +19,6 @@ YEAR_MS = 366 * DAY_MS
 
 LEAST_AUDIT_MS = 184 * DAY_MS
 """The longest six months that there are [ms]: so long network logs are kept at least (网络安全法 Art 21 (3))."""
-
-
-class Period(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One declared period."""
-
-    value: float
-    unit: str
-    zh: str
-    en: str
-    source: str
-    date: dt.date
-    unverified: bool = False
 
 
 class Otherwise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,10 +34,10 @@ class Otherwise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is kept how long. ``settled``: a day is rolled up so long after its end; ``audit``: the audit trail."""
 
-    raw: Period
-    hourly: Period
-    settled: Period
-    audit: Period
+    raw: Number
+    hourly: Number
+    settled: Number
+    audit: Number
     property: dict[str, Otherwise] = {}
 
     def raw_ms(self, name: str = "") -> int:
@@ -79,13 +67,10 @@ def load(text: str | None = None, *, file: str = FILE) -> Retention:
     Raises:
         DeclarationError: if the file breaks a rule.
     """
-    body = text if text is not None else files(__package__).joinpath(FILE).read_text("utf-8")
-    try:
-        found = msgspec.toml.decode(body, type=Retention)
-    except msgspec.DecodeError as error:
-        raise DeclarationError(str(error), file=file, remedy="see the fields of Retention") from error
+    body = own_text(__package__, FILE) if text is None else text
+    found = read(body, Retention, file=file)
     for name, unit in (("raw", "d"), ("hourly", "a"), ("settled", "d"), ("audit", "d")):
-        period: Period = getattr(found, name)
+        period: Number = getattr(found, name)
         if period.unit != unit:
             rule = f"[{name}] is given in '{period.unit}'"
             raise DeclarationError(rule, file=file, remedy=f"give it in '{unit}'")

@@ -11,8 +11,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from datahub.contract.lines import Keys
 from scenarios.declarations import Declaration, broken, read, unknown
-from scenarios.lines import Keys
 from sensors.actuator import Actuator, Refused
 from sensors.edge import EdgeSpec
 from sensors.kind import BATTERY, Kind

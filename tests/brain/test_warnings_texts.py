@@ -66,7 +66,10 @@ def test_every_declared_text_says_that_it_is_an_exercise() -> None:
 
 @pytest.mark.parametrize(
     ("content", "rule"),
-    [('[a]\nzh = "x"\n', "has zh"), ('[b]\nzh = "x"\nen = "x"\n[a]\nzh = "{who}"\nen = "x"\n', "asks for who")],
+    [
+        ('[a]\nzh = "x"\n', "missing required field `en`"),
+        ('[b]\nzh = "x"\nen = "x"\n[a]\nzh = "{who}"\nen = "x"\n', "asks for who"),
+    ],
 )
 def test_a_text_that_cannot_be_filled_in_is_refused_with_its_line(content: str, rule: str) -> None:
     with pytest.raises(DeclarationError, match=rule) as refused:

@@ -26,6 +26,9 @@ from datahub.transport.local import LocalBus
 from sensors.kind import load_kinds
 
 T = 1_750_000_000_000 - 1_750_000_000_000 % HOUR_MS
+
+SOURCE = "192.0.2.1"
+"""Where posts come from."""
 SECRET = "between us"
 METER = KindDescriptor(
     "water_meter",
@@ -232,7 +235,15 @@ class CloudTown:
         declared = [bridged(vendor) for vendor in sorted(clouds)]
         topics, room = Topics("harbour", run), self.hub.guard.room
         self.hub.commands.ways = {one.node: one.way for one in declared}
-        self.bridges = Bridges(declared, self.hub.store, exchange or self.line, topics, room=room, couriers=couriers)
+        self.bridges = Bridges(
+            declared,
+            self.hub.store,
+            exchange or self.line,
+            topics,
+            room=room,
+            refusals=self.hub.refusals,
+            couriers=couriers,
+        )
         self.wire.join(self.bridges)
 
     def turn(self, t: int) -> list[object]:

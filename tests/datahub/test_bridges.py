@@ -20,6 +20,7 @@ from cloud_town import (
     DEVICES,
     KINDS,
     NODES,
+    SOURCE,
     CloudTown,
     T,
     bridged,
@@ -30,7 +31,6 @@ from cloud_town import (
     report,
 )
 
-from datahub.bridges.bridge import AUDITED
 from datahub.commands import CommandRefused
 from datahub.connector import Unanswered
 from datahub.connectors.feeds import feed_manifest
@@ -61,7 +61,7 @@ def post(town: CloudTown, made: PostingCloud, t: int) -> httpx.Request:
     """The cloud's next post, taken."""
     request = made.due(t)
     assert request is not None
-    town.bridges.take("lampcloud", request.content, dict(request.headers), t=t)
+    town.bridges.take("lampcloud", request.content, dict(request.headers), source=SOURCE, t=t)
     made.answered(httpx.Response(204), t=t)
     return request
 
@@ -387,7 +387,7 @@ def test_a_repetition_is_taken_once_and_the_very_same_post_is_refused() -> None:
     rows = lamps_report(made, turn=0)
     first = made.due(T)
     assert first is not None
-    town.bridges.take("lampcloud", first.content, dict(first.headers), t=T)
+    town.bridges.take("lampcloud", first.content, dict(first.headers), source=SOURCE, t=T)
     made.answered(None, t=T)  # our answer was lost
     second = post(town, made, T + 30 * SECOND_MS)
     town.turn(T + MINUTE_MS)
@@ -395,7 +395,7 @@ def test_a_repetition_is_taken_once_and_the_very_same_post_is_refused() -> None:
     assert town.bridges.views()[0].repeated == 3
     for replay in (first, second):
         with pytest.raises(Denied) as denied:
-            town.bridges.take("lampcloud", replay.content, dict(replay.headers), t=T + MINUTE_MS)
+            town.bridges.take("lampcloud", replay.content, dict(replay.headers), source=SOURCE, t=T + MINUTE_MS)
         assert denied.value.why is Denial.REPLAYED
 
 
@@ -406,25 +406,29 @@ def test_a_replay_is_refused_by_the_next_process_too(tmp_path: Path) -> None:
     town.vanish()
     again = CloudTown({"lampcloud": made}, tmp_path)
     with pytest.raises(Denied) as denied:
-        again.bridges.take("lampcloud", request.content, dict(request.headers), t=T + MINUTE_MS)
+        again.bridges.take("lampcloud", request.content, dict(request.headers), source=SOURCE, t=T + MINUTE_MS)
     assert denied.value.why is Denial.REPLAYED
 
 
-def test_every_refusal_is_counted_and_some_are_written_down() -> None:
+def test_every_refusal_is_counted_and_an_hour_of_them_is_one_line_of_the_trail() -> None:
     town, made = lamp_town()
     lamps_report(made, turn=0)
     request = made.due(T)
     assert request is not None
-    for number in range(AUDITED + 30):
+    for number in range(1, 51):
+        body = request.content + b" " * number
         with pytest.raises(Denied):
-            town.bridges.take("lampcloud", request.content + b" " * number + b" ", dict(request.headers), t=T)
+            town.bridges.take("lampcloud", body, dict(request.headers), source=SOURCE, t=T)
     long = b" " * (feed_manifest("lampcloud").limits.body_bytes + 1)
     with pytest.raises(Denied) as denied:
-        town.bridges.take("lampcloud", long, {}, t=T)
+        town.bridges.take("lampcloud", long, {}, source=SOURCE, t=T)
     assert denied.value.why is Denial.OVERSIZED
     town.turn(T + MINUTE_MS)
-    assert town.bridges.views()[0].refused == {"oversized": 1, "unsigned": AUDITED + 30}
-    assert len(town.hub.queries.audit(limit=1_000, subject="lampcloud")) == AUDITED
+    assert town.bridges.views()[0].refused == {"oversized": 1, "unsigned": 50}
+    (told,) = town.hub.queries.audit(limit=1_000, subject="lampcloud")
+    assert (told.who, told.action) == (SOURCE, "post")
+    assert told.detail.startswith("unsigned: ")
+    assert told.detail.endswith("(the first of 51 in this hour)")
     assert town.stored() == []
 
 

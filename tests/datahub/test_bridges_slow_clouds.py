@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import numpy as np
 import pytest
-from cloud_town import DEVICES, METER, NODES, CloudTown, T, cloud, lamps_report, meters_report, report
+from cloud_town import DEVICES, METER, NODES, SOURCE, CloudTown, T, cloud, lamps_report, meters_report, report
 
 from datahub.connectors.feeds import feed_manifest
 from datahub.contract.clock import HOUR_MS, MINUTE_MS, elapsed_s
@@ -137,7 +137,7 @@ def forty_orders(made: PostingCloud, town: CloudTown) -> None:
     lamps_report(made, turn=0)
     posted = made.due(T)
     assert posted is not None
-    town.bridges.take("lampcloud", posted.content, dict(posted.headers), t=T)
+    town.bridges.take("lampcloud", posted.content, dict(posted.headers), source=SOURCE, t=T)
     made.answered(httpx.Response(204), t=T)
     town.turn(T)
     for n in range(40):

@@ -11,7 +11,7 @@ import pytest
 import simpy
 
 from datahub.contract.clock import DAY_MS, HOUR_MS, MINUTE_MS, from_datetime
-from datahub.devices.policy import load
+from datahub.devices.health_policy import load
 from datahub.events import AlarmOpened
 from datahub.hub import Hub
 from datahub.transport.local import LocalBus

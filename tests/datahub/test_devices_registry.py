@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from datahub.contract.codes import DeviceState
 from datahub.contract.errors import IllegalMove, UsageError
 from datahub.contract.messages import BirthBatch, Death, KindDescriptor, PropertyDescriptor
-from datahub.devices.health import FOR_EVER, tolerated_ms
 from datahub.devices.lifecycle import MOVES, check
 from datahub.devices.registry import Registry
+from datahub.devices.silence import FOR_EVER, tolerated_ms
 from datahub.events import AlarmClosed, AlarmOpened, DevicesBorn
 
 BORN = (

@@ -33,8 +33,8 @@ def test_every_declared_duty_has_a_name_of_its_own_in_both_languages() -> None:
     [
         ('zh = "发送短信"\n', "", 3, "missing required field `zh`; give it zh and en"),
         ('en = "send text messages"', 'en = " "', 3, "has no name in 'en'; write what people call it as en"),
-        ("desk = true", "desc = true", 3, "unknown field `desc`"),
-        ('channel = "sms"', 'channel = "radio"', 3, "Invalid enum value 'radio'"),
+        ("desk = true", "desc = true", 6, "unknown field `desc`"),
+        ('channel = "sms"', 'channel = "radio"', 7, "[send_sms.channel] invalid enum value 'radio'"),
         ("[send_sms]", "[send_sms", 3, "not TOML"),
     ],
 )

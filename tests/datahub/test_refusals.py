@@ -15,7 +15,7 @@ from test_sharing import NOISE, Desk, problem
 
 from datahub.api.app import app
 from datahub.contract.clock import DAY_MS, HOUR_MS
-from datahub.resources.limits import load
+from datahub.resources.calling import load
 from datahub.resources.refusals import OTHERS, Entrance, Refusals, source_of
 from datahub.store.session import Store
 from datahub.store.tables import AuditRow, RefusalRow

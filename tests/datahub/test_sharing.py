@@ -21,7 +21,7 @@ from datahub.contract.codes import AreaLevel
 from datahub.contract.errors import DeclarationError, IllegalMove, UsageError
 from datahub.resources.applications import MOVES, Applications
 from datahub.resources.authorisation import Authorisation, Denied, Grant
-from datahub.resources.limits import load
+from datahub.resources.calling import load
 from datahub.resources.scope import Scope, from_text, to_text, within
 from datahub.resources.sharing import Shared
 from datahub.store.session import Store

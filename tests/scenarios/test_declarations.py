@@ -6,8 +6,8 @@ from typing import Literal
 import pytest
 
 from datahub.contract.errors import DeclarationError
+from datahub.contract.lines import line_of
 from scenarios.declarations import Declaration, overlay_of, read, unknown
-from scenarios.lines import line_of
 
 
 class Pump(Declaration):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 import msgspec
 
+from datahub.contract.declared import Number, own_text, read, refuse_below
 from datahub.contract.errors import DeclarationError
-from datahub.devices.guard import Limit
 
 FILE = "health.toml"
 
@@ -15,27 +13,27 @@ FILE = "health.toml"
 class HealthPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What counts as healthy, and when the owner of a device hears that it is not."""
 
-    completeness_weight: Limit
-    timeliness_weight: Limit
-    validity_weight: Limit
-    plausibility_weight: Limit
-    grace_s: Limit
-    tardy_s: Limit
-    dead_ratio: Limit
-    stuck_ratio: Limit
-    incomplete_ratio: Limit
-    complete_ratio: Limit
-    invalid_ratio: Limit
-    valid_ratio: Limit
-    flapping_count: Limit
-    flapping_window_s: Limit
-    drift_allowance_sigma: Limit
-    drift_limit_sigma: Limit
-    drift_most_sigma: Limit
-    drift_clear_sigma: Limit
-    drift_peers_count: Limit
-    drift_hours_count: Limit
-    drift_cell_deg: Limit
+    completeness_weight: Number
+    timeliness_weight: Number
+    validity_weight: Number
+    plausibility_weight: Number
+    grace_s: Number
+    tardy_s: Number
+    dead_ratio: Number
+    stuck_ratio: Number
+    incomplete_ratio: Number
+    complete_ratio: Number
+    invalid_ratio: Number
+    valid_ratio: Number
+    flapping_count: Number
+    flapping_window_s: Number
+    drift_allowance_sigma: Number
+    drift_limit_sigma: Number
+    drift_most_sigma: Number
+    drift_clear_sigma: Number
+    drift_peers_count: Number
+    drift_hours_count: Number
+    drift_cell_deg: Number
 
 
 def load(text: str | None = None, *, file: str = FILE) -> HealthPolicy:
@@ -44,14 +42,9 @@ def load(text: str | None = None, *, file: str = FILE) -> HealthPolicy:
     Raises:
         DeclarationError: if the file breaks a rule.
     """
-    body = text if text is not None else files(__package__).joinpath(FILE).read_text("utf-8")
-    try:
-        found = msgspec.toml.decode(body, type=HealthPolicy)
-    except msgspec.DecodeError as error:
-        raise DeclarationError(str(error), file=file, remedy="see the fields of HealthPolicy") from error
-    for name, limit in msgspec.structs.asdict(found).items():
-        if not limit.value > 0:
-            raise DeclarationError(f"[{name}] is {limit.value:g}", file=file, remedy="give more than 0")
+    body = own_text(__package__, FILE) if text is None else text
+    found = read(body, HealthPolicy, file=file)
+    refuse_below(found, 0, beyond=True, file=file, text=body, rule="leaves nothing to reckon with")
     weights = weights_of(found)
     if abs(sum(weights) - 1) > 1e-9:
         rule = f"the weights of the quality score add up to {sum(weights):g}"
