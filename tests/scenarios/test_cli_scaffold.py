@@ -115,7 +115,7 @@ def test_a_declaration_of_the_hub_that_breaks_a_rule_is_refused_by_check(checkou
     checked = citybrain(checkout, "check")
     path.write_text(text, encoding="utf-8")
     assert checked.returncode == 2
-    assert f"datahub/{place}: " in checked.stderr
+    assert f"datahub/{place}:{len(text.splitlines()) + 2}: object contains unknown field `nonsense`" in checked.stderr
 
 
 def test_a_kind_on_something_that_no_city_has_surveyed_is_refused_by_check(checkout: Path) -> None:
