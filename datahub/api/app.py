@@ -123,7 +123,7 @@ def attach(
         alarms.router(queries, token=token),
         event_time.router(hub),
         protection.router(queries, release=hub.release, token=token),
-        metrics.router(queries, books, troubles),
+        metrics.router(queries, books, hub.jobs, troubles),
         descriptions.router(queries, ground),
     ]
     routers += _called_on_application(hub, areas, city=city, token=token)

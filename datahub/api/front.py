@@ -50,7 +50,7 @@ def _closed(troubles: Troubles, prefix: str) -> FastAPI:
     def state() -> health.StateView:
         return health.state_of(troubles)
 
-    api.include_router(metrics.router(None, None, troubles), prefix=prefix)
+    api.include_router(metrics.router(None, None, None, troubles), prefix=prefix)
 
     @api.api_route(prefix + "/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     def refused(path: str) -> None:

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from datahub.books import Books
 from datahub.contract.clock import SECOND_MS
+from datahub.devices.jobs import Jobs
 from datahub.queries import Queries
 from datahub.trouble import Cause, Troubles
 
@@ -24,13 +25,13 @@ _TEXTS = {
 }
 
 
-def router(queries: Queries | None, books: Books | None, troubles: Troubles) -> APIRouter:
+def router(queries: Queries | None, books: Books | None, jobs: Jobs | None, troubles: Troubles) -> APIRouter:
     """The route that Prometheus scrapes; of a hub that is not open (None) it says what is the matter."""
     routes = APIRouter(tags=["metrics"])
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Matter(troubles))
-    if queries is not None and books is not None:
-        registry.register(_Figures(queries, books))
+    if queries is not None and books is not None and jobs is not None:
+        registry.register(_Figures(queries, books, jobs))
 
     @routes.get("/metrics", response_class=Response, responses={200: {"content": _TEXTS}})
     def metrics(request: Request) -> Response:
@@ -71,17 +72,21 @@ class _Matter(Collector):
 class _Figures(Collector):
     """Reads the figures when they are asked for; nothing is counted twice."""
 
-    def __init__(self, queries: Queries, books: Books) -> None:
-        self._queries, self._books = queries, books
+    def __init__(self, queries: Queries, books: Books, jobs: Jobs) -> None:
+        self._queries, self._books, self._jobs = queries, books, jobs
 
     def describe(self) -> Iterable[Metric]:
         """Nothing before somebody asks."""
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """Ledger, devices and state as they are now."""
+        """Ledger, devices, jobs and state as they are now."""
         yield from self._ledger()
         yield from self._devices()
+        jobs = GaugeMetricFamily("citybrain_jobs", "Jobs by where they stand.", labels=["state"])
+        for stands, count in self._jobs.counts().items():
+            jobs.add_metric([stands], count)
+        yield jobs
         yield from self._state()
 
     def _ledger(self) -> Iterable[Metric]:

@@ -157,6 +157,12 @@ class Jobs:
         with self._store.session() as session:
             return _job(session, _known(session, id))
 
+    def counts(self) -> dict[JobState, int]:
+        """How many jobs stand where."""
+        with self._store.session() as session:
+            found = session.exec(select(JobRow.state, func.count()).group_by(col(JobRow.state))).all()
+        return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in found}
+
     def latest(self, *, limit: int = 100, before: str = "") -> list[Job]:
         """The latest jobs, newest first; of those older than the one called ``before``, if that is given.
 

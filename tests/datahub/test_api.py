@@ -392,6 +392,7 @@ def test_metrics_are_strict_openmetrics_and_agree_with_the_ledger(house: House) 
     assert samples[("citybrain_readings_total", ("fate", "stored"))] == 30
     assert samples[("citybrain_readings_stored_total", ("kind", "pressure_logger"))] == 30
     assert samples[("citybrain_devices", ("kind", "valve_actuator"), ("state", "online"))] == 1
+    assert samples[("citybrain_jobs", ("state", "running"))] == 0
     assert samples[("citybrain_city_time_seconds",)] == (T0 + 10 * MINUTE_MS) / 1000
     assert house.client.get("/metrics").headers["content-type"].startswith("text/plain")
 

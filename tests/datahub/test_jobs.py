@@ -173,6 +173,8 @@ def test_too_many_failures_in_a_stage_stop_the_job_by_itself(
     assert {device for _, device in lamps.told} == {device for device in LAMPS if stage[device] < 2}
     (trail, *_) = lamps.town.hub.queries.audit(subject="j1")
     assert (trail.who, trail.action, trail.detail.endswith("; 20 devices spared")) == ("hub", "job stopped", True)
+    counts = lamps.town.hub.jobs.counts()
+    assert [state for state in JobState if counts[state]] == [JobState.STOPPED]
 
 
 def test_as_many_failures_as_allowed_do_not_stop_it(lamps: Street) -> None:
