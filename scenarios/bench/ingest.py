@@ -8,7 +8,6 @@ checks, deduplicates, commits, acknowledges, sends watermarks, and evaluates onc
 
 from __future__ import annotations
 
-import multiprocessing
 import resource
 import statistics
 from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ from datahub.contract.topics import Topics
 from datahub.hub import Hub
 from datahub.transport.broker import EmbeddedBroker
 from datahub.transport.mqtt import MqttCityBus, MqttFieldBus, bare_subscriber
+from scenarios.bench.aside import SPAWN, aside
 from scenarios.bench.load import CREDIT, T0, births, publish
 from scenarios.bench.reference import reference_loop_s
 
@@ -140,11 +140,10 @@ def subscribed(url: str, topics: Topics, who: Subscriber, load: Load) -> Any:
     Raises:
         OutsideError: if it gives up.
     """
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    answer, result = context.Pipe(duplex=False)
-    publisher = context.Process(target=publish, args=(url, topics), kwargs={**load._asdict(), "control": theirs})
-    subscriber = context.Process(target=who, args=(url, topics, load, ours, result))
+    ours, theirs = SPAWN.Pipe()
+    answer, result = SPAWN.Pipe(duplex=False)
+    publisher = aside(publish, url, topics, **load._asdict(), control=theirs)
+    subscriber = aside(who, url, topics, load, ours, result)
     publisher.start()
     subscriber.start()
     ours.close()

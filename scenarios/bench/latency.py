@@ -7,7 +7,6 @@ speak meanwhile at a steady pace. Probes do not keep step with the beat, so that
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,6 +25,7 @@ from datahub.contract.topics import Topics
 from datahub.transport.broker import EmbeddedBroker
 from datahub.transport.mqtt import MqttFieldBus
 from datahub.transport.north import listening
+from scenarios.bench.aside import SPAWN, aside
 from scenarios.bench.load import T0, births, push
 from scenarios.bench.reference import reference_loop_s
 from scenarios.bench.victims import HubProcess
@@ -114,9 +114,8 @@ def _loaded(url: str, topics: Topics, rate: float) -> Iterator[None]:
     if rate <= 0:
         yield
         return
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=push, args=(url, topics), kwargs={"messages_s": rate, "control": theirs})
+    ours, theirs = SPAWN.Pipe()
+    process = aside(push, url, topics, messages_s=rate, control=theirs)
     process.start()
     try:
         if not ours.poll(PATIENCE_S):

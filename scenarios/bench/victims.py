@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import shutil
 import subprocess
 from collections.abc import Callable, MutableSequence
@@ -20,6 +19,7 @@ from datahub.contract.topics import Topics
 from datahub.hub import Hub
 from datahub.transport.broker import EmbeddedBroker, free_port
 from datahub.transport.mqtt import MqttCityBus
+from scenarios.bench.aside import SPAWN, aside
 from scenarios.bench.crowd import T0
 from scenarios.live.pace import BEAT_S
 
@@ -49,9 +49,8 @@ class Victim:
 
     def start(self) -> None:
         """Start it (again); it says when it is up."""
-        context = multiprocessing.get_context("spawn")
-        self._line, theirs = context.Pipe()
-        self._process = context.Process(target=self._work, args=(*self._arguments, theirs))
+        self._line, theirs = SPAWN.Pipe()
+        self._process = aside(self._work, *self._arguments, theirs)
         self._process.start()
         theirs.close()
         self._since = elapsed_s()
@@ -112,7 +111,7 @@ class HubProcess(Victim):
 
     def __init__(self, url: str, topics: Topics, directory: Path) -> None:
         self.kept = self.inherited = 0
-        self._counts = multiprocessing.get_context("spawn").RawArray("q", 2)  # what is written there outlives a kill
+        self._counts = SPAWN.RawArray("q", 2)  # what is written there outlives a kill
         super().__init__("hub", _run_hub, url, topics, directory, self._counts)
 
     def start(self) -> None:
