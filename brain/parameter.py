@@ -22,13 +22,12 @@ from difflib import get_close_matches
 from importlib.resources import files
 from typing import Any, TypeVar
 
-from datahub.contract.declared import parsed
+import msgspec
+
+from datahub.contract.declared import formed, parsed
 from datahub.contract.errors import DeclarationError
 from datahub.contract.lines import line_of
 from datahub.contract.units import written_unit
-
-_KEYS = {"zh", "en", "unit", "source", "unverified", "values"}
-_NEEDED = ("en", "unit", "source", "values")
 
 Rules = TypeVar("Rules")
 
@@ -74,7 +73,7 @@ def read_parameters(text: str, *, file: str) -> dict[str, Parameter]:
         DeclarationError: for a broken table, naming file, line, rule and remedy.
     """
     tables = parsed(text, file=file)
-    return {name: _parameter(name, table, file=file, line=line_of(text, (name,))) for name, table in tables.items()}
+    return {name: _parameter(name, table, file=file, text=text) for name, table in tables.items()}
 
 
 def bind(rules: type[Rules], name: str, *, day: date, text: str | None = None) -> Rules:
@@ -96,34 +95,37 @@ def bind(rules: type[Rules], name: str, *, day: date, text: str | None = None) -
     return rules(**{key: int(value) if wanted[key] == "int" else float(value) for key, value in held.items()})
 
 
-def _parameter(name: str, table: Any, *, file: str, line: int | None) -> Parameter:
-    def refuse(rule: str, remedy: str) -> DeclarationError:
-        return DeclarationError(f"[{name}] {rule}", file=file, line=line, remedy=remedy)
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    en: str
+    unit: str
+    source: str
+    values: dict[str, float]
+    zh: str = ""
+    unverified: bool = False
 
-    if not isinstance(table, dict):
-        raise refuse("is not a table", "write it with unit, source and values")
-    for key in table:
-        if key not in _KEYS:
-            near = get_close_matches(key, sorted(_KEYS), n=1)
-            raise refuse(f"has the unknown key '{key}'", f"did you mean '{near[0]}'?" if near else "remove it")
-    for key in _NEEDED:
-        if not table.get(key):
-            raise refuse(f"lacks '{key}'", "every number needs what it means, a unit, a source and dated values")
+
+def _parameter(name: str, table: Any, *, file: str, text: str) -> Parameter:
+    def refuse(key: str, rule: str, remedy: str) -> DeclarationError:
+        return DeclarationError(f"[{name}] {rule}", file=file, line=line_of(text, (name, key)), remedy=remedy)
+
+    said = formed(table, _Table, file=file, text=text, keys=(name,))
+    for key in ("en", "unit", "source", "values"):
+        if not getattr(said, key):
+            raise refuse(key, f"lacks '{key}'", "every number needs what it means, a unit, a source and dated values")
     promised = written_unit(name)
-    if promised is None or table["unit"] != promised:
-        raise refuse(f"is in '{table['unit']}' but its name promises {promised!r}", "make name and unit agree")
+    if promised is None or said.unit != promised:
+        raise refuse("unit", f"is in '{said.unit}' but its name promises {promised!r}", "make name and unit agree")
     try:
-        values = tuple(sorted((date.fromisoformat(day), float(value)) for day, value in table["values"].items()))
-    except (AttributeError, TypeError, ValueError) as error:
-        raise refuse(
-            f"has values that are not dated numbers ({error})", "write values = { 2026-01-01 = 1.5 }"
-        ) from error
+        values = tuple(sorted((date.fromisoformat(day), value) for day, value in said.values.items()))
+    except ValueError as error:
+        rule = f"has values that are not dated numbers ({error})"
+        raise refuse("values", rule, "write values = { 2026-01-01 = 1.5 }") from error
     return Parameter(
         name=name,
-        en=table["en"],
-        zh=table.get("zh", ""),
-        unit=table["unit"],
-        source=table["source"],
-        unverified=bool(table.get("unverified", False)),
+        en=said.en,
+        zh=said.zh,
+        unit=said.unit,
+        source=said.source,
+        unverified=said.unverified,
         values=values,
     )

@@ -20,9 +20,10 @@ from scenarios.agents.practice import ordinary
 from scenarios.bridging import unsurveyed
 from scenarios.declarations import broken, unknown
 from scenarios.edges import declared as edges
+from scenarios.gazetteer import city_names
 from scenarios.hub_declarations import read_all
 from scenarios.obligations import check_case_types, check_departments, check_plan
-from scenarios.survey.city import city_names, load_city, sites
+from scenarios.survey.city import load_city, sites
 from sensors.actuator import load_actuators
 from sensors.faults import Faults
 from sensors.kind import Kind, load_kinds

@@ -57,8 +57,10 @@ def run(
 ) -> None:
     """Run a scenario in virtual time, as fast as it goes, and judge it."""
     from scenarios.scenario import configured
+    from scenarios.wires import answers
 
     asked = configured(scenario, city=city, duration=duration, settings=settings or [])
+    answers(bus)
     # only now, as it loads the simulation: nobody waits for that to be told of a typo
     from scenarios.run import run_scenario
 

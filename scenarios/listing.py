@@ -10,8 +10,9 @@ from datahub.connectors.feeds import FeedManifest, feed_manifest, feeds
 from datahub.connectors.loading import Manifest, manifest, vendors
 from datahub.contract.errors import UsageError
 from scenarios import scenario
+from scenarios.gazetteer import city_names
 from scenarios.settings import load as load_settings
-from scenarios.survey.city import city_names, load_city
+from scenarios.survey.city import load_city
 from sensors.actuator import load_actuators
 from sensors.kind import load_kinds
 

@@ -30,7 +30,6 @@ from scenarios.simulation import Story
 from scenarios.spoken import spoken
 from scenarios.survey.city import load_city
 from scenarios.transcript import Transcript
-from scenarios.wires import answers
 
 FILES: Final = ("outcome.json", "report.html", "transcript.jsonl")
 """What a run leaves in its folder, beside the databases."""
@@ -47,7 +46,6 @@ def run_scenario(name: str, scenario: Scenario, *, seed: int, bus: str, out: Pat
     """
     folder = out or load_settings().runs / f"{name}-{seed}"
     place = load_city(scenario.city, scale=scenario.scale)
-    answers(bus)
     with claimed(folder, remedy="choose another folder with --out"):
         prepared(folder)
         try:

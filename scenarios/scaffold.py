@@ -11,8 +11,9 @@ from pathlib import Path
 from brain.wording import EVENTS
 from datahub.contract.errors import OutsideError, UsageError
 from datahub.devices.coding import DEVICE_MAJOR, RESERVED
+from scenarios.gazetteer import city_names
 from scenarios.settings import load as load_settings
-from scenarios.survey.city import city_names, load_city
+from scenarios.survey.city import load_city
 from sensors.kind import load_kinds
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")

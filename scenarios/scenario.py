@@ -15,6 +15,7 @@ from datahub.contract.clock import duration_ms, from_datetime
 from datahub.contract.errors import UsageError
 from scenarios.declarations import Declaration, Overlay, overlay_of, read
 from scenarios.expect import Expectation
+from scenarios.gazetteer import folder_of
 
 
 def _moment(text: str) -> str:
@@ -215,7 +216,7 @@ def configured(name: str, *, city: str | None, duration: str | None, settings: S
     """A scenario with what the command line says laid on.
 
     Raises:
-        UsageError: if there is none of that name, or ``duration`` or a setting cannot be read.
+        UsageError: if there is none of that name, or no such city, or ``duration`` or a setting cannot be read.
         DeclarationError: if what comes of it breaks a rule.
     """
     overlay = overlay_of(settings)
@@ -227,4 +228,6 @@ def configured(name: str, *, city: str | None, duration: str | None, settings: S
         except ValueError as error:
             raise UsageError(f"--for: {error}") from error
         overlay["duration"] = duration
-    return load(name, overlay=overlay)
+    found = load(name, overlay=overlay)
+    folder_of(found.city)
+    return found

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Final
 
+import msgspec
+
 from brain.views import Name
+from datahub.contract.declared import own_text, read
 from datahub.contract.errors import DeclarationError
+from datahub.contract.lines import line_of
 
 LANGUAGES: Final = ("zh", "en")
 
-_FILE: Final = "words.toml"
+FILE: Final = "words.toml"
+
+
+class _Word(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    zh: str
+    en: str
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +58,22 @@ def words(lang: str) -> Words:
         DeclarationError: if a word lacks a language.
     """
     lang = lang if lang in LANGUAGES else LANGUAGES[0]
-    with files("brain.console").joinpath(_FILE).open("rb") as file:
-        sections = tomllib.load(file)
+    return read_words(own_text("brain.console", FILE), lang)
+
+
+def read_words(text: str, lang: str) -> Words:
+    """The words of a language that a TOML text declares.
+
+    Raises:
+        DeclarationError: if a word lacks a language, or says what is not known.
+    """
     said: dict[str, str] = {}
     unit: dict[str, str] = {}
-    for section, entries in sections.items():
+    for section, entries in read(text, dict[str, dict[str, _Word]], file=FILE).items():
         for key, word in entries.items():
-            if not word.get("zh") or not word.get("en"):
-                raise DeclarationError(
-                    f"word '{section}.{key}' lacks a language", file=_FILE, remedy="give both zh and en"
-                )
-            said[f"{section}.{key}"] = word[lang]
-            unit[f"{section}.{key}"] = word.get("unit", "")
+            if not (word.zh and word.en):
+                rule, line = f"word '{section}.{key}' lacks a language", line_of(text, (section, key))
+                raise DeclarationError(rule, file=FILE, line=line, remedy="give both zh and en")
+            said[f"{section}.{key}"] = word.zh if lang == "zh" else word.en
+            unit[f"{section}.{key}"] = word.unit
     return Words(lang, said, unit)

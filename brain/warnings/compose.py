@@ -47,14 +47,14 @@ def read_texts(content: str, *, file: str) -> dict[str, Text]:
     """
     texts = {}
     for name, held in parsed(content, file=file).items():
-        line = line_of(content, (name,))
         remedy = "give it zh and en, and nothing else"
         texts[name] = formed(held, Text, file=file, text=content, keys=(name,), remedy=remedy)
-        for text in held.values():
+        for lang, text in held.items():
             unknown = {word for _, word, _, _ in string.Formatter().parse(text) if word} - _WORDS
             if unknown:
                 rule = f"text '{name}' asks for {', '.join(sorted(unknown))}"
-                raise DeclarationError(rule, file=file, line=line, remedy=f"use only {', '.join(sorted(_WORDS))}")
+                remedy = f"use only {', '.join(sorted(_WORDS))}"
+                raise DeclarationError(rule, file=file, line=line_of(content, (name, lang)), remedy=remedy)
     return texts
 
 

@@ -26,9 +26,6 @@ from datahub.store.bridge_book import BridgeBook, Letter, Standing
 from datahub.store.session import Store
 from datahub.store.tables import AuditRow
 
-ILL: Final = "ill"
-"""Reason of words that are none in the vendor's own dialect."""
-
 PATIENCE_S: Final = 60.0
 """A cloud that did not answer and said no time is asked again after so long [s of city time]. Ours to choose."""
 
@@ -156,14 +153,15 @@ class Bridge:
         if unknown:
             self._refused[Reason.UNKNOWN_DEVICE] += unknown.total()
         for what in ill:
-            self._refused[ILL] += 1
-            self._refusals.count(Entrance.WORD, self._who, t=t, subject=self.bridged.vendor, detail=what)
+            self._refused[Entrance.ILL] += 1
+            self._refusals.count(Entrance.ILL, self._who, t=t, subject=self.bridged.vendor, detail=what)
 
     def deny(self, why: Denial, detail: str, *, source: str, t: int) -> None:
         """Count a post that is not taken; ``source``: where it came from."""
         with self.lock:
             self._refused[why] += 1
-        self._refusals.count(Entrance.POST, source, t=t, subject=self.bridged.vendor, detail=f"{why}: {detail}")
+        vendor = self.bridged.vendor  # all clouds may come from one address, a proxy's: each has a line of its own
+        self._refusals.count(Entrance(why.value), f"{source} {vendor}", t=t, subject=vendor, detail=detail)
 
     def _write(self, t: int, action: str, subject: str, detail: str) -> None:
         self._audit.append(AuditRow(t=t, who=self._who, action=action, subject=subject[:64], detail=detail[:200]))

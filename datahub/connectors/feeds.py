@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 
 from datahub.connectors.loading import Sort, vendors
-from datahub.contract.declared import read
-from datahub.contract.errors import DeclarationError, UsageError
+from datahub.contract.declared import broken, read
+from datahub.contract.errors import UsageError
 from datahub.feed import Cloud, Feed
 
 
@@ -90,7 +90,7 @@ def read_feed(text: str, *, vendor: str, file: str) -> FeedManifest:
     declared = read(text, FeedManifest, file=file, remedy="write it like another cloud's manifest")
     if declared.name != vendor:
         rule = f"name is '{declared.name}', not that of the folder"
-        raise DeclarationError(rule, file=file, remedy=f'write name = "{vendor}"')
+        raise broken(rule, "name", file=file, text=text, remedy=f'write name = "{vendor}"')
     return declared
 
 

@@ -15,7 +15,7 @@ import msgspec
 from datahub.connector import Connector, Stub
 from datahub.connectors.order_book import Limits, Outage
 from datahub.contract.city import Department
-from datahub.contract.declared import read
+from datahub.contract.declared import broken, read
 from datahub.contract.errors import DeclarationError, UsageError
 
 #: make(department, outages) -> the department's own system, played from the other side.
@@ -69,7 +69,7 @@ def read_manifest(text: str, *, vendor: str, file: str) -> Manifest:
     declared = read(text, Manifest, file=file, remedy="write it like another vendor's manifest")
     if declared.name != vendor:
         rule = f"name is '{declared.name}', not that of the folder"
-        raise DeclarationError(rule, file=file, remedy=f'write name = "{vendor}"')
+        raise broken(rule, "name", file=file, text=text, remedy=f'write name = "{vendor}"')
     return declared
 
 

@@ -18,13 +18,20 @@ _TEXT = re.compile(r'''"""(?:.|\n)*?"""|\'\'\'(?:.|\n)*?\'\'\'|"(?:\\.|[^"\\\n])
 
 
 def line_of(text: str, keys: Keys) -> int | None:
-    """Line (from 1) of the value at ``keys``, or of the nearest table that holds it; None where there is no text."""
+    """Line (from 1) of the value at ``keys``, or of the nearest table that holds it; None where there is no text.
+
+    A table without a header of its own begins where the first of its parts does.
+    """
     if not text:
         return None
     places = _places(text)
     for end in range(len(keys), 0, -1):
-        if keys[:end] in places:
-            return places[keys[:end]]
+        known = keys[:end]
+        if known in places:
+            return places[known]
+        within = [line for place, line in places.items() if place[:end] == known]
+        if within:
+            return min(within)
     return 1
 
 
@@ -35,6 +42,7 @@ def _places(text: str) -> dict[Keys, int]:
     table: Keys = ()
     within: Keys = ()
     depth = entry = 0
+    whole = text.splitlines()
     for number, line in enumerate(_without_texts(text).splitlines(), 1):
         bare = line.split("#", 1)[0]
         if depth:
@@ -43,10 +51,10 @@ def _places(text: str) -> dict[Keys, int]:
                 entry += 1
             depth += _opened(bare)
             continue
-        if header := _HEADER.match(text.splitlines()[number - 1]):
+        if header := _HEADER.match(whole[number - 1]):
             table = _indexed(_parts(header[2]), counts, listed=header[1] == "[[")
             places.setdefault(table, number)
-        elif found := _KEY.match(text.splitlines()[number - 1]):
+        elif found := _KEY.match(whole[number - 1]):
             within, entry = (*table, *_parts(found[1])), 0
             places.setdefault(within, number)
             depth = max(_opened(bare), 0)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from datahub.contract.declared import Number, own_text, read, refuse_below
-from datahub.contract.errors import DeclarationError
+from datahub.contract.declared import Number, broken, own_text, read, refuse_below
 
 FILE = "health.toml"
 
@@ -48,11 +47,12 @@ def load(text: str | None = None, *, file: str = FILE) -> HealthPolicy:
     weights = weights_of(found)
     if abs(sum(weights) - 1) > 1e-9:
         rule = f"the weights of the quality score add up to {sum(weights):g}"
-        raise DeclarationError(rule, file=file, remedy="let them add up to 1")
+        raise broken(rule, "completeness_weight", "value", file=file, text=body, remedy="let them add up to 1")
     pairs = ("incomplete_ratio", "complete_ratio"), ("valid_ratio", "invalid_ratio")
     for low, high in pairs:
         if not getattr(found, low).value < getattr(found, high).value:
-            raise DeclarationError(f"[{low}] is not below [{high}]", file=file, remedy="leave room between them")
+            rule = f"[{low}] is not below [{high}]"
+            raise broken(rule, low, "value", file=file, text=body, remedy="leave room between them")
     return found
 
 

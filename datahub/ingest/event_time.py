@@ -19,8 +19,7 @@ from functools import cache
 import msgspec
 
 from datahub.contract.clock import SECOND_MS
-from datahub.contract.declared import Number, own_text, read
-from datahub.contract.errors import DeclarationError
+from datahub.contract.declared import Number, broken, own_text, read
 
 FILE = "event_time.toml"
 
@@ -57,10 +56,10 @@ def load(text: str | None = None, *, file: str = FILE) -> EventTime:
     found = read(body, EventTime, file=file)
     if not 0 <= found.skew_s.value <= found.far_future_s.value:
         rule = f"[skew_s] {found.skew_s.value:g} is negative or above [far_future_s] {found.far_future_s.value:g}"
-        raise DeclarationError(rule, file=file, remedy="refuse no reading that is good")
+        raise broken(rule, "skew_s", "value", file=file, text=body, remedy="refuse no reading that is good")
     if found.settled_s.value < 0:
         rule = f"[settled_s] {found.settled_s.value:g} puts the watermark ahead of city time"
-        raise DeclarationError(rule, file=file, remedy="give 0 or more")
+        raise broken(rule, "settled_s", "value", file=file, text=body, remedy="give 0 or more")
     return found
 
 

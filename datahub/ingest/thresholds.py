@@ -10,9 +10,7 @@ import msgspec
 import numpy as np
 
 from datahub.contract.codes import Quality
-from datahub.contract.declared import own_text, read
-from datahub.contract.errors import DeclarationError
-from datahub.contract.lines import line_of
+from datahub.contract.declared import broken, own_text, read
 from datahub.devices.registry import Kinds
 
 if TYPE_CHECKING:
@@ -68,14 +66,20 @@ def load(text: str | None = None, *, file: str = FILE) -> tuple[Threshold, ...]:
     body = own_text(__package__, FILE) if text is None else text
     found = read(body, _File, file=file).threshold
     for row, one in enumerate(found):
-        line = line_of(body, ("threshold", row))
-        if (one.above is None) == (one.below is None):
-            rule = f"threshold '{one.name}' needs exactly one of above and below"
-            raise DeclarationError(rule, file=file, line=line, remedy="give one limit")
-        if (one.above is not None and one.clear > one.above) or (one.below is not None and one.clear < one.below):
-            rule = f"threshold '{one.name}' clears at {one.clear}, beyond its limit {one.limit()}"
-            raise DeclarationError(rule, file=file, line=line, remedy="let it clear on the safe side of the limit")
+        why = _wrong(one)
+        if why:
+            rule, remedy = f"threshold '{one.name}' {why[0]}", why[1]
+            raise broken(rule, "threshold", row, file=file, text=body, remedy=remedy)
     return found
+
+
+def _wrong(one: Threshold) -> tuple[str, str] | None:
+    """What is wrong with a limit, and what to do; None if nothing is."""
+    if (one.above is None) == (one.below is None):
+        return "needs exactly one of above and below", "give one limit"
+    if (one.above is not None and one.clear > one.above) or (one.below is not None and one.clear < one.below):
+        return f"clears at {one.clear}, beyond its limit {one.limit()}", "let it clear on the safe side of the limit"
+    return None
 
 
 class Watch:

@@ -19,6 +19,7 @@ from sqlmodel import Session, col, func, select
 
 from datahub.contract.clock import HOUR_MS
 from datahub.contract.codes import Reason
+from datahub.feed import Denial
 from datahub.resources.calling import Limits
 from datahub.store.session import Store
 from datahub.store.tables import AuditRow, RefusalRow
@@ -33,8 +34,14 @@ class Entrance(StrEnum):
 
     CALL = "call"  # data called without a valid authorisation code
     CLAIM = Reason.CLAIMED.value  # a birth for a device for which another node speaks
-    POST = "post"  # a post at the door of vendors' clouds that is not that vendor's, or not to be read
-    WORD = "ill"  # a word of a vendor's cloud that is none in its own dialect
+    ILL = "ill"  # a word of a vendor's cloud that is none in its own dialect
+    # a post at the door of vendors' clouds that is not taken
+    UNSIGNED = Denial.UNSIGNED.value
+    STALE = Denial.STALE.value
+    REPLAYED = Denial.REPLAYED.value
+    OVERSIZED = Denial.OVERSIZED.value
+    MALFORMED = Denial.MALFORMED.value
+    BUSY = Denial.BUSY.value
 
 
 @dataclass(slots=True)

@@ -142,7 +142,8 @@ class Observations:
         numpy columns are scanned where they lie; no copy through Python objects.
 
         Raises:
-            StoreFailed: if it cannot be done now; nothing was added.
+            StoreFailed: if it cannot be done now. Nothing was added, or all was and the store must be opened again:
+                ``progress`` then says which.
         """
         with self._writing() as run:
             if len(observation["device"]):
@@ -162,19 +163,35 @@ class Observations:
             self._fresh = 0
 
     def _let_go(self) -> bool:
-        """Free the pages that were written; False if somebody reads, then later.
+        """Free the pages that were written; False if that must wait, as somebody reads.
 
         DuckDB keeps every page it has written until its memory is full, and nothing but a smaller limit makes it let
-        go. A reader must not meet the smaller limit, so it is there only while none is in.
+        go. A reader must not meet the smaller limit, so it is there only while none is in; where readers overlap
+        without end, DuckDB's own limit is what bounds it. What is not in the file yet is put there first: under a
+        smaller limit it would be laid aside in a file of its own.
         """
         with self._door:
             if self._readers:
                 return False
-            if self._on_disk:
-                with suppress(duckdb.OutOfMemoryException):  # what is not in the file yet stays, whatever the limit
-                    self._connection.execute(f"SET memory_limit = '{LEAST_MB}MB'")
-                self._connection.execute(f"SET memory_limit = '{self._memory_mb}MB'")
+            if not self._on_disk:
+                return True
+            run = self._connection.execute
+            try:
+                run("CHECKPOINT")
+                run(f"SET memory_limit = '{LEAST_MB}MB'")
+            except duckdb.FatalException as error:  # for want of room, mostly: all rows are in the log, and it is shut
+                raise self._failing(error) from error
+            except duckdb.Error:
+                return False
+            finally:
+                with suppress(duckdb.Error):  # only of a database that is beyond use, which the next write tells
+                    run(f"SET memory_limit = '{self._memory_mb}MB'")
         return True
+
+    def kept_mb(self) -> float:
+        """What DuckDB holds in memory now: pages, and rows that are not in its file yet [MB]."""
+        found = self.ask("SELECT coalesce(sum(memory_usage_bytes), 0)::BIGINT AS bytes FROM duckdb_memory()")
+        return float(found["bytes"][0]) / 2**20
 
     @contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -197,11 +214,15 @@ class Observations:
             yield run
             run("COMMIT")
         except duckdb.Error as error:
-            self.failed = StoreFailed(words_of(str(error)), str(error).splitlines()[0], place=self._place)
+            failed = self._failing(error)
             with suppress(duckdb.Error):  # a commit that failed for want of room has ended the transaction itself
                 run("ROLLBACK")
                 self.marks.read()
-            raise self.failed from error
+            raise failed from error
+
+    def _failing(self, error: duckdb.Error) -> StoreFailed:
+        self.failed = StoreFailed(words_of(str(error)), str(error).splitlines()[0], place=self._place)
+        return self.failed
 
     def work(self, piece: Callable[[rollups.Line, rollups.Marks], R]) -> R:
         """Do one piece of work on the steps (``rollups``) in a transaction."""
@@ -209,11 +230,17 @@ class Observations:
             return piece(self._connection, self.marks)
 
     def settle(self) -> bool:
-        """Write what is in the log to its place now, while it is little; False if somebody reads, then later."""
+        """Write what is in the log to its place now, while it is little; False if somebody reads, then later.
+
+        Raises:
+            StoreFailed: if it cannot be done now; the log still has it.
+        """
         try:
             self._connection.execute("CHECKPOINT")
         except duckdb.TransactionException:
             return False
+        except duckdb.Error as error:
+            raise self._failing(error) from error
         return True
 
     @contextmanager

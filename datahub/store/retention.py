@@ -8,8 +8,7 @@ import datetime as dt
 import msgspec
 
 from datahub.contract.clock import DAY_MS
-from datahub.contract.declared import Number, own_text, read
-from datahub.contract.errors import DeclarationError
+from datahub.contract.declared import Number, broken, own_text, read
 from datahub.contract.units import written_unit
 
 FILE = "retention.toml"
@@ -73,15 +72,18 @@ def load(text: str | None = None, *, file: str = FILE) -> Retention:
         period: Number = getattr(found, name)
         if period.unit != unit:
             rule = f"[{name}] is given in '{period.unit}'"
-            raise DeclarationError(rule, file=file, remedy=f"give it in '{unit}'")
+            raise broken(rule, name, "unit", file=file, text=body, remedy=f"give it in '{unit}'")
     if found.audit_ms < LEAST_AUDIT_MS:
         rule = f"[audit] keeps the trail {found.audit.value:g} days; the law asks for six months"
-        raise DeclarationError(rule, file=file, remedy=f"keep it {LEAST_AUDIT_MS // DAY_MS} days or longer")
+        remedy = f"keep it {LEAST_AUDIT_MS // DAY_MS} days or longer"
+        raise broken(rule, "audit", "value", file=file, text=body, remedy=remedy)
     for name in ("", *found.property):
+        at = ("property", name) if name else ("raw", "value")
         if name and written_unit(name) is None:
-            raise DeclarationError(f"[property.{name}] is no property", file=file, remedy="end its name in its unit")
+            rule = f"[property.{name}] is no property"
+            raise broken(rule, *at, file=file, text=body, remedy="end its name in its unit")
         if not found.settled_ms + DAY_MS <= found.raw_ms(name) < found.hourly_ms(name):
             rule = f"{name or 'raw'} is kept {found.raw_ms(name) / DAY_MS:g} days raw"
             remedy = "keep it raw at least one day longer than 'settled', and shorter than hourly"
-            raise DeclarationError(rule, file=file, remedy=remedy)
+            raise broken(rule, *at, file=file, text=body, remedy=remedy)
     return found

@@ -1,11 +1,26 @@
-"""``citybrain bench``: measurements by name."""
+"""``citybrain bench``: measurements by name, each loaded when it is asked for."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Final
 
 import msgspec
 
 from datahub.contract.errors import UsageError
-from scenarios.bench import campaign, fuzz, fuzz_http, ingest, latency, memory, read, simulate
+
+_ROOMS: Final[Mapping[str, str]] = {
+    "crash": "campaign",
+    "fuzz": "fuzz",
+    "http": "fuzz_http",
+    "ingest": "ingest",
+    "latency": "latency",
+    "memory": "memory",
+    "read": "read",
+    "simulate": "simulate",
+}
+"""The module of each measurement."""
 
 
 def bench(
@@ -23,34 +38,32 @@ def bench(
     Raises:
         UsageError: if there is no such measurement.
     """
+    if what not in _ROOMS:
+        raise UsageError(f"there is no measurement '{what}'; there are: {', '.join(_ROOMS)}")
+    room: Any = import_module(f"scenarios.bench.{_ROOMS[what]}")
     match what:
         case "ingest":
-            rows = ingest.measure()
-            return (msgspec.json.encode(rows).decode() if json else ingest.table(rows)), True
-        case "simulate":
-            return _said(simulate.measure(scale=scale, city=city), json=json), True
-        case "latency":
-            return _said(latency.measure(), json=json), True
+            rows = room.measure()
+            return (msgspec.json.encode(rows).decode() if json else room.table(rows)), True
+        case "simulate" | "read":
+            return _said(room.measure(scale=scale, city=city), json=json), True
         case "memory":
-            grown = memory.measure(scale=scale)
+            grown = room.measure(scale=scale)
             return _said(grown, json=json), grown.flat
-        case "read":
-            return _said(read.measure(scale=scale, city=city), json=json), True
         case "fuzz":
-            found = fuzz.fuzz(messages=messages, seed=seed)
+            found = room.fuzz(messages=messages, seed=seed)
             return _said(found, json=json), found.fine
         case "http":
-            asked = fuzz_http.fuzz_http(requests=messages, seed=seed)
+            asked = room.fuzz_http(requests=messages, seed=seed)
             return _said(asked, json=json), asked.fine
         case "crash":
             shown = [
-                campaign.campaign(broker=broker, hub_kills=kills, broker_kills=max(kills // 3, 1), seed=seed)
+                room.campaign(broker=broker, hub_kills=kills, broker_kills=max(kills // 3, 1), seed=seed)
                 for broker in ("embedded", "mosquitto")
             ]
             return _said(shown, json=json), all(one.fine for one in shown)
         case _:
-            there_are = "crash, fuzz, http, ingest, latency, memory, read, simulate"
-            raise UsageError(f"there is no measurement '{what}'; there are: {there_are}")
+            return _said(room.measure(), json=json), True
 
 
 def _said(figures: object, *, json: bool) -> str:

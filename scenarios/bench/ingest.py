@@ -216,15 +216,15 @@ def bare(url: str, topics: Topics, load: Load, control: Connection, result: Conn
 
 def hub(url: str, topics: Topics, load: Load, control: Connection, result: Connection) -> None:
     """The hub on disk, live."""
-    measured = taken_in(url, topics, load, control, at_tick=lambda stored: None)
+    measured = taken_in(url, topics, load, control, look=lambda hub, stored: None)
     if measured is not None:
         result.send(measured)
 
 
 def taken_in(
-    url: str, topics: Topics, load: Load, control: Connection, *, at_tick: Callable[[int], None]
+    url: str, topics: Topics, load: Load, control: Connection, *, look: Callable[[Hub, int], None]
 ) -> Measured | None:
-    """Let a hub on disk take in a load; None if it stayed out. ``at_tick`` is told the readings stored so far."""
+    """Let a hub on disk take in a load; None if it stayed out. ``look`` sees it after each piece: readings stored."""
     with TemporaryDirectory(prefix="citybrain-bench-") as directory:
         bus = MqttCityBus(url, topics)
         hub = Hub(topics.city, "990100", Path(directory), bus, start=T0)
@@ -241,8 +241,8 @@ def taken_in(
                 taken = stored // load.pack
                 if elapsed_s() - looked > 1.0:
                     hub.tick(T0 + 3_600_000)
-                    at_tick(stored)
                     looked = elapsed_s()
+                look(hub, stored)
             return None if more else count.measured(load.pack)
         finally:
             hub.close()

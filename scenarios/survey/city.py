@@ -6,8 +6,6 @@ The survey does not depend on a scenario's seed: the same city, to the last mete
 from __future__ import annotations
 
 import hashlib
-from difflib import get_close_matches
-from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 import numpy as np
@@ -17,6 +15,7 @@ from datahub.contract.city import City
 from datahub.contract.errors import UsageError
 from datahub.devices.coding import recode
 from scenarios.declarations import read, unknown
+from scenarios.gazetteer import folder_of
 from scenarios.survey.assets import Survey
 from scenarios.survey.clouds import read_clouds
 from scenarios.survey.declared import CityFile, Fleets
@@ -25,11 +24,6 @@ from scenarios.survey.offices import read_departments
 from scenarios.survey.register import MOUNTED, taken
 from sensors.chance import Seeds
 from sensors.kind import Kind, Sites
-
-
-def city_names() -> tuple[str, ...]:
-    """Every city that is declared, by name."""
-    return tuple(sorted(it.name for it in _cities().iterdir() if it.is_dir() and (it / "city.toml").is_file()))
 
 
 def load_city(name: str, *, scale: float = 1.0, folder: Traversable | None = None) -> City:
@@ -45,11 +39,9 @@ def load_city(name: str, *, scale: float = 1.0, folder: Traversable | None = Non
         UsageError: for an unknown city or an impossible scale.
         DeclarationError: for a broken declaration, with file, line, rule and remedy.
     """
-    if folder is None and name not in city_names():
-        raise UsageError(f"there is no city '{name}'; {_remedy(name)}")
+    home = folder_of(name) if folder is None else folder
     if not 0 < scale <= 1:
         raise UsageError(f"scale {scale} is outside (0, 1]; it is the share of meters, poles and hydrant monitors kept")
-    home = folder if folder is not None else _cities() / name
     declared = read(home / "city.toml", CityFile)
     fleets = read(home / "fleets.toml", Fleets)
     departments = read_departments(home / "departments", connectors=vendors())
@@ -74,11 +66,6 @@ def load_city(name: str, *, scale: float = 1.0, folder: Traversable | None = Non
         hash=_digest(home, scale),
         clouds=read_clouds(home / "clouds"),
     )
-
-
-def _remedy(name: str) -> str:
-    near = get_close_matches(name, city_names(), n=1)
-    return f"did you mean '{near[0]}'?" if near else f"there are {', '.join(city_names())}"
 
 
 def sites(city: City, kind: Kind) -> Sites:
@@ -109,11 +96,6 @@ def sites(city: City, kind: Kind) -> Sites:
         columns=table.columns,
         node=None if behind is None else recode(behind.astype(np.int64), kind.gateway_code),
     )
-
-
-def _cities() -> Traversable:
-    """The folder of cities that comes with the package."""
-    return files("scenarios") / "cities"
 
 
 def _digest(folder: Traversable, scale: float) -> str:

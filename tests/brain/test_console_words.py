@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from brain.console.words import words
+from brain.console.words import read_words, words
 from brain.seats import ROLES, SeatOrder
 from brain.state import IncidentStage, StepStage
-from datahub.bridges.bridge import ILL
 from datahub.contract.codes import AckStatus, ApplicationStage, CaseStep, Reason, TaskStage
+from datahub.contract.errors import DeclarationError
 from datahub.contract.firmware import FIRMWARE
 from datahub.devices.alarm_life import AlarmState
 from datahub.devices.alarms import OVER_HOURS, SILENT
@@ -72,16 +72,16 @@ def test_every_state_and_alarm_that_the_hub_knows_has_a_word() -> None:
 
 
 def test_every_reason_of_refusal_has_a_word() -> None:
-    wanted = [f"reason.{why}" for why in (*Reason, *Denial, ILL)]
+    wanted = [f"reason.{why}" for why in (*Reason, *Denial, Entrance.ILL)]
     wanted += [f"bridge.{way}" for way in ("pulled", "pushed")]
     wanted += [f"hub.made_{resolution}" for resolution in ("raw", "hourly", "daily")]
     assert [key for key in wanted if not words("zh").knows(key)] == []
 
 
 MEMBERS: dict[str, list[str]] = {
-    "action": [*(f"reason.{why}" for why in (*Reason, *Denial, ILL))],
+    "action": [*(f"reason.{why}" for why in (*Reason, *Denial, Entrance.ILL))],
     "to": [f"deed.{stage}" for stage in ApplicationStage],
-    "entrance": [f"deed.{Entrance.CALL}", f"reason.{Entrance.CLAIM}"],
+    "entrance": [f"deed.{Entrance.CALL}", *(f"reason.{one}" for one in Entrance if one is not Entrance.CALL)],
     "ACTED_LOCALLY": [f"deed.{ACTED_LOCALLY}"],
     "f'command {name}'": ["deed.command"],
     "f'job {to}'": ["deed.job"],
@@ -121,6 +121,20 @@ def test_every_order_and_setting_of_our_own_devices_has_a_word() -> None:
 def test_an_unknown_language_is_chinese_and_an_unknown_word_stands_for_itself() -> None:
     assert words("fr").lang == "zh"
     assert words("en")("fact.never_heard_of") == "never_heard_of"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[a]\nx = { zh = "一" }\n', r"words\.toml:2: \[a\.x\] object missing required field `en`"),
+        ('[a]\nx = { zh = "一", en = "" }\n', r"words\.toml:2: word 'a\.x' lacks a language"),
+        ('[a]\ny = { zh = "一", en = "one" }\nx = { zh = "一", en = "one", fr = "un" }\n', r"words\.toml:3: .*`fr`"),
+        ("[a\n", r"words\.toml:1: this is not TOML"),
+    ],
+)
+def test_a_word_that_is_not_declared_whole_is_refused(text: str, says: str) -> None:
+    with pytest.raises(DeclarationError, match=says):
+        read_words(text, "zh")
 
 
 def luminance(colour: str) -> float:

@@ -167,6 +167,9 @@ def test_a_word_of_a_time_that_is_none_is_counted_as_ill() -> None:
     town.turn(T + 5 * MINUTE_MS)
     (view,) = town.bridges.views()
     assert (view.told, view.refused) == (9, {"ill": 1})
+    town.hub.tick(view.heard + 1)
+    (trail,) = town.hub.queries.audit(limit=10, subject=view.vendor)
+    assert (trail.who, trail.action) == (f"bridge:{view.vendor}", "ill")
 
 
 # what can go wrong between
@@ -425,10 +428,10 @@ def test_every_refusal_is_counted_and_an_hour_of_them_is_one_line_of_the_trail()
     assert denied.value.why is Denial.OVERSIZED
     town.turn(T + MINUTE_MS)
     assert town.bridges.views()[0].refused == {"oversized": 1, "unsigned": 50}
-    (told,) = town.hub.queries.audit(limit=1_000, subject="lampcloud")
-    assert (told.who, told.action) == (SOURCE, "post")
-    assert told.detail.startswith("unsigned: ")
-    assert told.detail.endswith("(the first of 51 in this hour)")
+    long, told = town.hub.queries.audit(limit=1_000, subject="lampcloud")
+    assert (long.who, long.action) == (f"{SOURCE} lampcloud", "oversized")
+    assert (told.who, told.action) == (f"{SOURCE} lampcloud", "unsigned")
+    assert told.detail.endswith("(the first of 50 in this hour)")
     assert town.stored() == []
 
 

@@ -13,7 +13,7 @@ from datahub.contract.duties import duties
 from datahub.contract.errors import DeclarationError, UsageError
 from scenarios.agents.duties import DUTIES
 from scenarios.agents.practice import ordinary, practice
-from scenarios.survey.city import city_names
+from scenarios.gazetteer import city_names
 from scenarios.survey.offices import read_departments
 
 MIDNIGHT = 1_749_484_800_000  # 2025-06-10 00:00 in the city

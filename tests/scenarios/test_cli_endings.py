@@ -203,3 +203,27 @@ def _ticks(journal: Path) -> int:
             return int(opened.execute("SELECT coalesce(max(id), 0) FROM hub_tick").fetchone()[0])
     except sqlite3.Error:
         return 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "calm_dya"),
+        ("run", "calm_day", "--city", "nowhere"),
+        ("run", "calm_day", "--bus", "pigeon"),
+        ("run", "calm_day", "--set", "nonsense=1"),
+        ("bench", "nosuch"),
+    ],
+)
+def test_nobody_waits_for_the_simulation_to_be_told_of_a_typo(words: tuple[str, ...]) -> None:
+    ended = f"""
+import sys
+from scenarios.cli import main
+sys.argv[1:] = {list(words)!r}
+try:
+    main()
+except SystemExit as end:
+    print(end.code, [it for it in ("wntr", "simpy", "scipy") if it in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", ended], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "2 []", done.stdout + done.stderr

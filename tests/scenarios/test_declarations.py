@@ -6,7 +6,6 @@ from typing import Literal
 import pytest
 
 from datahub.contract.errors import DeclarationError
-from datahub.contract.lines import line_of
 from scenarios.declarations import Declaration, overlay_of, read, unknown
 
 
@@ -105,13 +104,3 @@ def test_a_missing_file_and_one_that_is_no_text_are_refused(tmp_path: Path) -> N
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(DeclarationError, match="not UTF-8"):
         read(tmp_path / "bytes.toml", Works)
-
-
-def test_lines_are_found_through_lists_texts_and_dotted_keys() -> None:
-    text = 'a = [\n  { x = 1 },\n  { x = 2 }, # [\n]\nb.c = """\n[no]\n"""\n[d."e.f"]\ng = "[["\n[[d.h]]\ni = 1\n'
-    assert [line_of(text, keys) for keys in [("a", 1, "x"), ("b", "c"), ("d", "e.f", "g"), ("d", "h", 0, "i")]] == [
-        3,
-        5,
-        9,
-        11,
-    ]

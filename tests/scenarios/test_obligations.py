@@ -14,8 +14,9 @@ from brain.plans.reading import folders, library, read_plan
 from datahub.contract.city import City
 from datahub.contract.errors import DeclarationError
 from scenarios.agents.duties import DUTIES
+from scenarios.gazetteer import city_names
 from scenarios.obligations import check_case_types, check_departments, check_plan
-from scenarios.survey.city import city_names, load_city
+from scenarios.survey.city import load_city
 
 CITIES = Path(str(files("scenarios") / "cities"))
 (PLAN,) = ((it / "plan.toml").read_text("utf-8") for it in folders() if it.name == "water_main_burst")

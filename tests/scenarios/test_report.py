@@ -17,9 +17,10 @@ from brain.console.land import Land, boundary
 from brain.views import Name
 from datahub.contract.clock import HOUR_MS, from_datetime
 from datahub.contract.observations import Floats
+from scenarios.gazetteer import city_names
 from scenarios.report.clockaxis import clock_marks
 from scenarios.report.loggers import chosen, loggers_of
-from scenarios.survey.city import city_names, load_city
+from scenarios.survey.city import load_city
 
 LONG_M = 5_000.0
 DEGREE_M = 111_320.0

@@ -23,7 +23,8 @@ from datahub.contract.grid import UnitGrids
 from datahub.contract.messages import KindDescriptor
 from datahub.contract.observations import Floats
 from datahub.devices.coding import CLASSES, recode, split, valid
-from scenarios.survey.city import city_names, load_city, sites
+from scenarios.gazetteer import city_names
+from scenarios.survey.city import load_city, sites
 from scenarios.survey.plane import Plane
 from sensors.kind import Kind, Sites, load_kinds
 from sensors.world.world import World
