@@ -42,7 +42,7 @@ def test_clouds_are_heard_by_a_platform_that_is_killed_and_started_again(tmp_pat
             "PYTHONPATH": str(ROOT),
             "CITYBRAIN_CLOUD_SECRETS": SECRETS,
         }
-        field = ["field", "--scenario", "calm_day", "--city", "harbour", "--speed", "240", "--stubs-port", str(stubs)]
+        field = ["field", "--scenario", "calm_day", "--city", "harbour", "--speed", "480", "--stubs-port", str(stubs)]
         field += ["--set", "bridges=true", "--platform", f"http://127.0.0.1:{port}"]
         city = ["city", "--city", "harbour", "--port", str(port), "--stubs", f"http://127.0.0.1:{stubs}", "--bridges"]
         outside, town = (
