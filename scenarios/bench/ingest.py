@@ -32,8 +32,9 @@ from scenarios.bench.reference import reference_loop_s
 
 ROUNDS: Final = 5
 SILENCE_S: Final = 20.0
-MESSAGES: Final = {1: 30_000, 100: 4_000}
-"""Messages of one measurement, by readings in each: some seconds on two cores."""
+MESSAGES: Final = {1: 100_000, 100: 40_000}
+"""Messages of one measurement, by readings in each: three to ten seconds on two cores, so that evaluation once a second
+and the column store are in the figure."""
 
 
 class Measured(NamedTuple):
