@@ -25,7 +25,7 @@ FILE = "observations.duckdb"
 VERSION: Final = 2
 
 FORGET_ROWS: Final = 1_000_000
-"""After so many new rows what was written is let go of from memory: some 7 MB of pages that nobody has asked for."""
+"""New rows after which what was written is let go of from memory: some 7 MB of pages that nobody has asked for."""
 
 LEAST_MB: Final = 16
 """What DuckDB keeps of its pages when it lets go [MB]."""
@@ -88,16 +88,17 @@ class Observations:
     Args:
         directory: where the file lies; None keeps everything in memory.
         memory_mb: what DuckDB may use for its buffers [MB].
+        forget_rows: after so many new rows what was written is let go of from memory.
 
     Attributes:
         failed: what could not be written; the rows are in the journal only.
     """
 
-    def __init__(self, directory: Path | None, *, memory_mb: int = 96) -> None:
+    def __init__(self, directory: Path | None, *, memory_mb: int = 96, forget_rows: int = FORGET_ROWS) -> None:
         self._place = str(directory / FILE) if directory else "memory"
         self.failed: StoreFailed | None = None
         self._memory_mb, self._on_disk = memory_mb, directory is not None
-        self._fresh = 0
+        self._forget_rows, self._fresh = forget_rows, 0
         self._door, self._readers = Lock(), 0
         settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": 1,
@@ -159,7 +160,7 @@ class Observations:
             values = [progress.journal, progress.tick, progress.t, progress.ledger.decode()]
             run("INSERT INTO progress VALUES (?, ?, ?, ?)", values)
         self._fresh += len(observation["device"])
-        if self._fresh >= FORGET_ROWS and self._let_go():
+        if self._fresh >= self._forget_rows and self._let_go():
             self._fresh = 0
 
     def _let_go(self) -> bool:
@@ -169,23 +170,20 @@ class Observations:
         go. A reader must not meet the smaller limit, so it is there only while none is in; where readers overlap
         without end, DuckDB's own limit is what bounds it. What is not in the file yet is put there first: under a
         smaller limit it would be laid aside in a file of its own.
+
+        Raises:
+            StoreFailed: if the file cannot be put in order now; all rows are in the log.
         """
         with self._door:
             if self._readers:
                 return False
             if not self._on_disk:
                 return True
-            run = self._connection.execute
-            try:
-                run("CHECKPOINT")
-                run(f"SET memory_limit = '{LEAST_MB}MB'")
-            except duckdb.FatalException as error:  # for want of room, mostly: all rows are in the log, and it is shut
-                raise self._failing(error) from error
-            except duckdb.Error:
+            if not self.settle():
                 return False
-            finally:
-                with suppress(duckdb.Error):  # only of a database that is beyond use, which the next write tells
-                    run(f"SET memory_limit = '{self._memory_mb}MB'")
+            with suppress(duckdb.OutOfMemoryException):  # what cannot be freed stays
+                self._connection.execute(f"SET memory_limit = '{LEAST_MB}MB'")
+            self._connection.execute(f"SET memory_limit = '{self._memory_mb}MB'")
         return True
 
     def kept_mb(self) -> float:

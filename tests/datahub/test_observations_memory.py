@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datahub.store import observations
 from datahub.store.observations import LEAST_MB, Observations, Progress
 
 T0 = 1_763_793_120_000
@@ -15,10 +14,9 @@ ROWS = 500_000
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Observations:
+def store(tmp_path: Path) -> Observations:
     """A store that lets go after five pieces of ``ROWS`` rows: of 20 MB each, as chance cannot be compressed."""
-    monkeypatch.setattr(observations, "FORGET_ROWS", 5 * ROWS)
-    return Observations(tmp_path)
+    return Observations(tmp_path, forget_rows=5 * ROWS)
 
 
 def append(store: Observations, *, piece: int) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from small_disk import SmallDisk, small_disk
 
-from datahub.store import observations
 from datahub.store.failure import StoreFailed
 from datahub.store.observations import Observations, Progress
 from datahub.trouble import Cause
@@ -53,12 +52,11 @@ def rows(store: Observations) -> int:
     return int(store.ask("SELECT count(DISTINCT device) AS n FROM observation")["n"][0])
 
 
-def test_pages_are_let_go_of_once_there_is_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observations, "FORGET_ROWS", ROWS)
+def test_pages_are_let_go_of_once_there_is_room_again(tmp_path: Path) -> None:
     with small_disk(tmp_path) as disk:
         if not disk.real:
             pytest.skip("needs the right to mount a small disk: run as root")
-        store = Observations(tmp_path)
+        store = Observations(tmp_path, forget_rows=ROWS)
         append(store, piece=0)
         nearly_full(disk)
         with pytest.raises(StoreFailed) as refused:
