@@ -8,6 +8,7 @@ from collections.abc import Callable, MutableSequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from threading import Thread
 from types import TracebackType
 from typing import Final, Self
 
@@ -174,6 +175,9 @@ def _run_broker(name: str, folder: Path, port: int, line: Connection) -> None:
         assert process.stderr is not None
         if not any("running" in said for said in process.stderr):
             raise OutsideError(f"mosquitto did not start on port {port}; is it taken?")
+        reader = Thread(target=process.stderr.read)  # it logs every connection, and must never wait for a reader
+        reader.start()
         line.send(port)
         line.poll(None)
         process.terminate()
+        reader.join()

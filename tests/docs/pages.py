@@ -6,13 +6,16 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 400.0
+PATIENCE_S = 200.0
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _JOB = re.compile(r"\[\d+\][-+ ]")  # what the shell says of its jobs
-_END = "--- end of output, status "
+_MARK = "--- end of output, status "
 
 
 def blocks(page: Path) -> list[tuple[str, list[str]]]:
@@ -27,7 +30,7 @@ def blocks(page: Path) -> list[tuple[str, list[str]]]:
     return found
 
 
-def play(page: Path, folder: Path) -> list[str]:
+def play(page: Path, folder: Path, *, patience_s: float = PATIENCE_S) -> list[str]:
     """Run a page's commands in ``folder``; what differs from the page, in words (nothing, if the page is right)."""
     tools = folder / ".tools"
     tools.mkdir()
@@ -39,7 +42,7 @@ def play(page: Path, folder: Path) -> list[str]:
     environment = clean | {"PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "120", "NO_PROXY": "*"}
     lines = ["set -m", "true"]
     for command, _ in blocks(page):
-        lines += [f"(exit $status); {command}", "status=$?", f"echo; echo '{_END}'$status"]
+        lines += [f"(exit $status); {command}", "status=$?", f"echo; echo '{_MARK}'$status"]
     lines[1] = "status=0"
     shell = subprocess.Popen(
         ["bash", "-c", "\n".join(["trap 'kill $(jobs -p) 2> /dev/null' EXIT", *lines])],
@@ -51,11 +54,11 @@ def play(page: Path, folder: Path) -> list[str]:
         text=True,
     )
     try:
-        told, _ = shell.communicate(timeout=PATIENCE_S)
+        told, _ = shell.communicate(timeout=patience_s)
     except subprocess.TimeoutExpired:
-        shell.terminate()  # the trap ends what the page started
-        told, _ = shell.communicate()
-    said = re.split(rf"\n?{_END}\d+\n", told)
+        _end(shell)
+        told, _ = shell.communicate(timeout=10)
+    said = re.split(rf"\n?{_MARK}\d+\n", told)
     differing = []
     for (command, shown), output in zip(blocks(page), said, strict=False):
         pattern = r"\n".join(re.escape(line.rstrip()).replace(re.escape("..."), ".+") for line in shown)
@@ -64,5 +67,14 @@ def play(page: Path, folder: Path) -> list[str]:
         if not re.fullmatch(pattern, came):
             differing.append(f"$ {command}\nshown: {shown}\ncame:  {came}")
     if len(said) != len(blocks(page)) + 1:
-        differing.append(f"the shell ended after {len(said) - 1} commands:\n{told[-2000:]}")
+        last = blocks(page)[len(said) - 1][0]
+        differing.append(f"the shell ended after {len(said) - 1} commands, in $ {last}\n{told[-2000:]}")
+        differing += [f"{log.name}:\n{log.read_text(errors='replace')[-2000:]}" for log in sorted(folder.glob("*.log"))]
     return differing
+
+
+def _end(shell: subprocess.Popen[str]) -> None:
+    """End a shell and all that it started; a part of a pipe would else hold its output open for ever."""
+    for one in (psutil.Process(shell.pid), *psutil.Process(shell.pid).children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            one.kill()

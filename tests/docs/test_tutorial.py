@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psutil
 from pages import ROOT, blocks, play
 
 
@@ -17,3 +18,14 @@ def test_a_page_that_shows_something_else_is_found_out(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("```console\n$ echo one\ntwo\n$ echo three 4\nthree ...\n```\n", encoding="utf-8")
     assert play(page, tmp_path) == ["$ echo one\nshown: ['two']\ncame:  one"]
+
+
+def test_a_page_that_hangs_is_ended_with_all_that_it_started_and_says_where(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```console\n$ echo one\none\n$ (echo here; sleep 600) > job.log &\n$ sleep 600 | cat\n```\n", encoding="utf-8"
+    )
+    *_, ended, job = play(page, tmp_path, patience_s=2)
+    assert ended.startswith("the shell ended after 2 commands, in $ sleep 600 | cat\n")
+    assert job == "job.log:\nhere\n"
+    assert not [one for one in psutil.Process().children(recursive=True) if one.name() == "sleep"]

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from wire_brokers import Mosquitto, client, running
 
 from datahub.contract.clock import DAY_MS, wall_ms
 from datahub.contract.errors import UsageError
@@ -80,30 +81,11 @@ def platform(tmp_path: Path) -> Platform:
 
 
 @contextmanager
-def mosquitto(platform: Platform) -> Iterator[subprocess.Popen[str]]:
-    program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin")
-    if program is None:
-        pytest.skip("needs mosquitto: apt-get install mosquitto")
+def mosquitto(platform: Platform) -> Iterator[Mosquitto]:
     conf = platform.folder / "mosquitto.conf"
     conf.write_text(conf.read_text() + "user root\n")
-    process = subprocess.Popen([program, "-c", str(conf)], stderr=subprocess.PIPE, text=True)
-    try:
-        until(process, "running")
-        yield process
-    finally:
-        process.terminate()
-        process.communicate(timeout=10)
-
-
-def until(process: subprocess.Popen[str], words: str) -> None:
-    """Mosquitto says so."""
-    assert process.stderr is not None
-    said = []
-    for line in process.stderr:
-        said.append(line)
-        if words in line:
-            return
-    raise AssertionError("".join(said))
+    with running(conf) as broker:
+        yield broker
 
 
 def test_a_node_proves_itself_by_its_certificate_and_no_longer_by_its_secret(platform: Platform) -> None:
@@ -125,24 +107,22 @@ def test_a_new_certificate_ends_the_former_and_a_revocation_silences_who_is_conn
 ) -> None:
     platform.broker()
     stem, former = platform.folder / "certificates" / str(NODE), list[Path]()
-    with mosquitto(platform) as process:
+    with mosquitto(platform) as broker:
         for day in (4, 3, 2, 1):
             platform.broker(certify=NODE, days=30, now=NOW - day * DAY_MS)
-            process.send_signal(signal.SIGHUP)
-            until(process, "Reloading config")
+            broker.send_signal(signal.SIGHUP)
+            broker.until("Reloading config")
             assert platform.may(platform.by_certificate(stem), NODE)
             assert [platform.may(platform.by_certificate(one), NODE) for one in former] == [False] * len(former)
             former.append(tmp_path / f"{day}")
             for ending in (".crt", ".key"):
                 shutil.copy(stem.with_suffix(ending), former[-1].with_suffix(ending))
         talk = platform.words("mosquitto_pub", platform.by_certificate(stem), f"city/zhuhai/{NODE}/obs")
-        with subprocess.Popen([*talk, "-l"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as talker:
-            assert talker.stdin is not None
-            assert talker.stdout is not None
+        with client([*talk, "-l"]) as talker:
             assert "RC:16)" in say(talker), "nobody listens, and it is taken"
             platform.broker(revoke=str(NODE))
-            process.send_signal(signal.SIGHUP)
-            until(process, "Reloading config")
+            broker.send_signal(signal.SIGHUP)
+            broker.until("Reloading config")
             assert "RC:135)" in say(talker), "not authorised any more"
         assert not platform.may(platform.by_certificate(stem), NODE)
 
@@ -153,18 +133,18 @@ def say(talker: subprocess.Popen[str]) -> str:
     assert talker.stdout is not None
     talker.stdin.write("[]\n")
     talker.stdin.flush()
-    return next(line for line in talker.stdout if "received PUBACK" in line)
+    return next((line for line in talker.stdout if "received PUBACK" in line), "no answer")
 
 
 def test_what_was_issued_for_some_days_is_over_after_them(platform: Platform) -> None:
     platform.broker(certify=NODE, days=1, now=NOW - 2 * DAY_MS)
     secret, stem = platform.secret(OTHER), platform.folder / "certificates" / str(NODE)
-    with mosquitto(platform) as process:
+    with mosquitto(platform) as broker:
         assert platform.may(platform.by_secret(OTHER, secret), OTHER), "a broker holds what it was given"
         assert not platform.may(platform.by_certificate(stem), NODE), "a certificate carries its end"
         said = platform.broker(days=1)
-        process.send_signal(signal.SIGHUP)
-        until(process, "Reloading config")
+        broker.send_signal(signal.SIGHUP)
+        broker.until("Reloading config")
         assert not platform.may(platform.by_secret(OTHER, secret), OTHER)
         assert platform.may(platform.by_secret(OTHER, platform.secret(OTHER)), OTHER)
     assert "4 names, 4 of them new" in said

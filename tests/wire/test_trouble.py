@@ -174,6 +174,7 @@ def test_while_another_process_holds_the_database_nothing_is_acknowledged(tmp_pa
         line, theirs = context.Pipe()
         other = context.Process(target=hold, args=(tmp_path / "data" / FILE, theirs))
         other.start()
+        theirs.close()  # if it ends early, its end of the line is gone
         try:
             assert line.recv()
             town.until(lambda: bool(town.keeper.troubles.now))
@@ -181,6 +182,7 @@ def test_while_another_process_holds_the_database_nothing_is_acknowledged(tmp_pa
             line.send(True)
             assert line.recv()
         finally:
+            line.close()
             other.join(PATIENCE_S)
         town.is_whole()
 
