@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from datahub.connector import Exchange, Unanswered
 from datahub.contract.messages import Ack, BirthBatch, Death, Down, Marker, Reported, Up, Watermarks
-from datahub.contract.observations import ObservationBatch
+from datahub.contract.observations import Ints, ObservationBatch
 from datahub.feed import Cloud, PostingCloud
 from datahub.transport.bus import FieldBus
 from scenarios.bridging import Behind
@@ -133,6 +133,11 @@ class Clouds:
         own, self._down = self._down, []
         own += [order for host in self.hosts.values() for order in host.orders()]
         return [*own, *self._wire.receive(wait_s=wait_s)]
+
+    def cut_off(self, nodes: Ints) -> NDArray[np.bool_]:
+        """Which of these nodes (codes) have no line to the broker; who speaks to a cloud has none to lose."""
+        behind = np.isin(nodes, [node for host in self.hosts.values() for node in host.nodes])
+        return self._wire.cut_off(nodes) & ~behind
 
     def post(self, exchange: Exchange, *, t: int) -> None:
         """Let every cloud post what is due at ``t`` [ms]; ``exchange`` reaches the platform's door for each vendor."""

@@ -9,7 +9,7 @@ wanted.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -22,6 +22,7 @@ from datahub.contract.observations import Floats, Ints
 from sensors.actuator import Actuator
 from sensors.chance import Seeds
 from sensors.fleet import Fleet
+from sensors.gateway import Rows
 from sensors.rules import Holds, Rule, When
 from sensors.world.world import World
 
@@ -60,15 +61,26 @@ class Hand(Protocol):
 class Edge:
     """All edge nodes of one fleet.
 
+    Args:
+        cut_off: which nodes (codes) have no line on the real wire, whatever the world says.
+
     Attributes:
         spec: what they do.
         acted: how often a rule has set a device.
     """
 
     def __init__(
-        self, spec: EdgeSpec, fleet: Fleet, *, world: World, actuator: Actuator, hand: Hand, seeds: Seeds
+        self,
+        spec: EdgeSpec,
+        fleet: Fleet,
+        *,
+        world: World,
+        actuator: Actuator,
+        hand: Hand,
+        seeds: Seeds,
+        cut_off: Callable[[Ints], NDArray[np.bool_]],
     ) -> None:
-        self.spec, self.acted = spec, 0
+        self.spec, self.acted, self._cut_off = spec, 0, cut_off
         self._fleet, self._world, self._actuator, self._hand = fleet, world, actuator, hand
         self._rng = seeds.rng("field", fleet.kind.name, "edge")
         self._holds = [Holds(rule, len(fleet)) for rule in spec.rules]
@@ -91,7 +103,7 @@ class Edge:
         node, ours = self._fleet.nodes.rows(np.array([message.node], np.int64))
         if not ours[0]:
             return False
-        if self._fleet.outbox.linked(node, message.t)[0]:
+        if self._linked(node, message.t)[0]:
             self._remember(message)
             return False
         if sum(it.node == message.node for it in self._waiting) < self.spec.memory_messages:
@@ -122,11 +134,16 @@ class Edge:
             holds.give_way(row)
         return ""
 
+    def _linked(self, of: Rows, t: int) -> NDArray[np.bool_]:
+        """Which nodes (rows) have an uplink at ``t`` [ms]."""
+        return self._fleet.outbox.linked(of, t) & ~self._cut_off(self._fleet.nodes.code[of])
+
     def _reconnect(self, t: int) -> list[Up]:
         """Nodes whose uplink is back say who they are, then what waited, then what they could not keep."""
         nodes = self._fleet.nodes
-        linked = self._fleet.outbox.linked(np.arange(len(nodes)), t)
-        back = np.flatnonzero(linked & self._was_cut & nodes.powered)
+        linked = self._linked(np.arange(len(nodes)), t)
+        owing = np.isin(nodes.code, [it.node for it in self._waiting])  # cut and mended between two looks
+        back = np.flatnonzero(linked & (self._was_cut | owing) & nodes.powered)
         self._was_cut = ~linked | (self._was_cut & ~nodes.powered)
         if not back.size:
             return []
@@ -160,7 +177,7 @@ class Edge:
         truth = fleet.kind.measure(self._world, fleet.sites, t)
         values = fleet.hardware.read(truth[:, None], rows, times, rng=self._rng)[:, 0]
         values[~fleet.able(rows, t)] = np.nan
-        cut = ~fleet.outbox.linked(fleet.nodes.of, t)
+        cut = ~self._linked(np.arange(len(fleet.nodes)), t)[fleet.nodes.of]
         touched: set[int] = set()
         for holds, column in zip(self._holds, self._column, strict=True):
             in_force = cut if holds.rule.when is When.UPLINK_CUT else np.ones(len(rows), np.bool_)

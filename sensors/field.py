@@ -95,7 +95,13 @@ class Field:
                 raise UsageError(f"two rule sets are for a {spec.kind}; a gateway follows one, so put them together")
             if (fleet := self.fleets.get(spec.kind)) is not None:
                 self.edges[spec.kind] = Edge(
-                    spec, fleet, world=world, actuator=actuators[spec.kind], hand=self._orders, seeds=seeds
+                    spec,
+                    fleet,
+                    world=world,
+                    actuator=actuators[spec.kind],
+                    hand=self._orders,
+                    seeds=seeds,
+                    cut_off=bus.cut_off,
                 )
 
     def begin(self) -> None:

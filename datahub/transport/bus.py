@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from datahub.contract.messages import Down, North, Up
+from datahub.contract.observations import Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,9 @@ class FieldBus(Protocol):
 
     def receive(self, *, wait_s: float = 0.0) -> Sequence[Down]:
         """What has come down since the last call; waits at most ``wait_s`` [s] of wall time for the first."""
+
+    def cut_off(self, nodes: Ints) -> NDArray[np.bool_]:
+        """Which of these nodes (codes) have no line to the broker now, as each of them sees for itself."""
 
     def close(self) -> None:
         """Say good-bye and let go."""

@@ -6,7 +6,11 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from datahub.contract.messages import Down, North, Up
+from datahub.contract.observations import Ints
 from datahub.transport.bus import Delivery, Handed
 
 
@@ -43,6 +47,10 @@ class LocalFieldBus:
         messages = tuple(self.bus.downward)
         self.bus.downward.clear()
         return messages
+
+    def cut_off(self, nodes: Ints) -> NDArray[np.bool_]:
+        """None: nothing can be cut within a process."""
+        return np.zeros(len(nodes), np.bool_)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -18,9 +18,12 @@ from threading import Lock
 from typing import Final
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from datahub.contract.errors import Unreadable
 from datahub.contract.messages import BirthBatch, Death, Down, Marker, North, Rebirth, Up
+from datahub.contract.observations import Ints
 from datahub.contract.senml import PAYLOAD_LIMIT, Record
 from datahub.contract.topics import DOWNWARD, Topics
 from datahub.contract.wire import Outgoing, decode_down, decode_up, encode
@@ -142,6 +145,12 @@ class MqttFieldBus:
             else:
                 messages.append(message)
         return [*messages, *self._gate.passing()]
+
+    def cut_off(self, nodes: Ints) -> NDArray[np.bool_]:
+        """Which of these nodes (codes) have no line to the broker now; in a virtual run the run then ends."""
+        if not any(connection.gone for connection in self._connections):
+            return np.zeros(len(nodes), np.bool_)
+        return np.array([bool(self._carrier(node).gone) for node in nodes.tolist()], np.bool_)
 
     def close(self) -> None:
         """Say good-bye for all nodes and let go."""

@@ -27,6 +27,7 @@ from sensors.kind import load_kinds
 from sensors.world.world import World
 
 START = from_datetime(datetime(2025, 6, 10, 22))  # noqa: DTZ001 - city-local
+AFTER_MIDNIGHT = from_datetime(datetime(2025, 6, 11, 0, 30))  # noqa: DTZ001 - city-local
 POLE, LEAKAGE, PATIENCE_S = "smart_pole", "leakage_current_a", 40.0
 
 
@@ -35,6 +36,7 @@ class Both:
     """A field behind a line, and a hub that the broker serves whatever becomes of that line."""
 
     field: Field
+    field_bus: MqttFieldBus
     hub: Hub
     line: Line
 
@@ -62,19 +64,19 @@ class Both:
 
 
 @contextmanager
-def both(broker: str, directory: Path) -> Iterator[Both]:
+def both(broker: str, directory: Path, *, start: int = START) -> Iterator[Both]:
     line = Line(int(broker.rpartition(":")[2]))
     line.mend()
     kinds, city = load_kinds(), load_city("harbour")
     edge = declared.load(declared.path_of("street_lighting"), kinds=kinds, actuators=load_actuators())
-    hub = Hub("harbour", "990100", directory, MqttCityBus(broker, Topics("harbour")), start=START)
+    hub = Hub("harbour", "990100", directory, MqttCityBus(broker, Topics("harbour")), start=start)
     bus = MqttFieldBus(f"mqtt://127.0.0.1:{line.port}", Topics("harbour"))
-    env, world = simpy.Environment(initial_time=START), World(city, (), Seeds(7), start=START)
+    env, world = simpy.Environment(initial_time=start), World(city, (), Seeds(7), start=start)
     places = {POLE: sites(city, kinds[POLE])}
     field = Field(env, world, kinds, places, bus, Seeds(7), faults=NO_FAULTS, edges=(edge,))
     try:
         field.begin()
-        yield Both(field, hub, line)
+        yield Both(field, bus, hub, line)
     finally:
         bus.close()
         hub.close()
@@ -104,6 +106,7 @@ def test_a_node_whose_line_is_really_cut_acts_and_loses_nothing(broker: str, tmp
         assert expired.status is AckStatus.EXPIRED
         it.line.mend()
         it.settle()
+        it.minutes(1)
         it.until(lambda: it.hub.queries.shadow(device).reported.get("lamp_on") == 0.0)
         t = int(it.field.env.now)
         it.hub.commands.order(device, "switch", arguments=order, t=t, expires=t + 60 * MINUTE_MS, id="heard")
@@ -113,6 +116,42 @@ def test_a_node_whose_line_is_really_cut_acts_and_loses_nothing(broker: str, tmp
         assert refused.status is AckStatus.REJECTED
         assert "held at 0 by rule 'residual_current'" in refused.detail
         closing(it, device)
+
+
+def test_a_line_that_is_really_cut_is_what_a_rule_for_that_case_waits_for(broker: str, tmp_path: Path) -> None:
+    with both(broker, tmp_path, start=AFTER_MIDNIGHT) as it:
+        it.minutes(6)
+        it.settle()
+        device = int(it.field.fleets[POLE].sites.device[0])
+        edge = it.field.edges[POLE]
+        t = int(it.field.env.now)
+        it.hub.commands.order(
+            device, "dim", arguments={"level_ratio": 0.4}, t=t, expires=t + 9 * MINUTE_MS, id="dimmed"
+        )
+        it.until(lambda: answered(it, "dimmed"))
+        it.minutes(15)
+        assert (edge.acted, edge.state(0)["level_ratio"]) == (0, 0.4), "the line is there"
+        it.line.cut()
+        it.until(lambda: bool(it.field_bus.cut_off(it.field.fleets[POLE].nodes.code).all()))
+        it.minutes(9)
+        assert edge.acted == 0, "not for ten minutes yet"
+        it.minutes(6)
+        assert (edge.acted, edge.state(0)["level_ratio"]) == (1, 1.0)
+        assert it.hub.queries.shadow(device).reported.get("level_ratio") != 1.0, "nobody has heard of it"
+        it.line.mend()
+        it.until(lambda: not it.field_bus.cut_off(it.field.fleets[POLE].nodes.code).any())
+        it.minutes(1)
+        it.settle()
+        it.until(lambda: told(it, device) == ["acted_locally"] * 2)
+        (light, dark) = it.hub.queries.audit(subject=str(device))
+        assert "without uplink" in dark.detail
+        assert "lets go" in light.detail
+        assert it.hub.queries.ledger().closes()
+
+
+def told(it: Both, device: int) -> list[str]:
+    """What the hub has noted of a device."""
+    return [row.action for row in it.hub.queries.audit(subject=str(device))]
 
 
 def answered(it: Both, id_: str) -> bool:
