@@ -19,14 +19,14 @@ _FAR: Final = 1 << 20
 
 
 @contextmanager
-def claimed(folder: Path, *, remedy: str) -> Iterator[None]:
-    """Hold a folder (made if it is not there) for as long as it is written to.
+def claimed(folder: Path, *, remedy: str, mode: int = 0o777) -> Iterator[None]:
+    """Hold a folder (made with this mode if it is not there) for as long as it is written to.
 
     Raises:
         OutsideError: if another process holds it, or it cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=mode)
         handle = os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise OutsideError(f"cannot write to {folder} ({error.strerror}); {remedy}") from error

@@ -8,9 +8,11 @@ acted, but the platform does not know, exactly as with a real line. Live, stubs 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock, Thread
 from typing import Final, Protocol, TypeVar
 
@@ -110,12 +112,17 @@ class HttpExchange:
     Args:
         addresses: where each system is.
         timeout_s: how long a call may take in all [s].
+        trust: certificate (PEM) of a system or of who vouches for it, besides those that everybody trusts.
     """
 
-    def __init__(self, addresses: Mapping[str, str], *, timeout_s: float = 5.0) -> None:
+    def __init__(self, addresses: Mapping[str, str], *, timeout_s: float = 5.0, trust: Path | None = None) -> None:
         self._addresses = {code: address.rstrip("/") for code, address in addresses.items()}
         self._timeout_s, self._lock, self._open = timeout_s, Lock(), True
-        self._client = httpx.AsyncClient(timeout=None, trust_env=False)
+        known = ssl.create_default_context()
+        known.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a server's own certificate may be what is trusted
+        if trust is not None:
+            known.load_verify_locations(trust)
+        self._client = httpx.AsyncClient(timeout=None, trust_env=False, verify=known)
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="exchange", daemon=True)
         self._thread.start()

@@ -32,6 +32,10 @@ class Settings(BaseSettings):
     mqtt: str = Field("", description="URL of the MQTT broker, mqtt://host:port; empty: the embedded broker")
     host: str = Field("127.0.0.1", description="address that servers listen on")
     port: int = Field(8000, description="port of the API and the operations centre", ge=0, le=65535)
+    certificate: Path | None = Field(
+        None, description="certificate (PEM) with which API and operations centre speak HTTPS; needs certificate_key"
+    )
+    certificate_key: Path | None = Field(None, description="its private key (PEM)")
     runs: Path = Field(Path("runs"), description="folder that runs are written to")
     data: Path = Field(Path("citybrain-data"), description="folder of the live platform's databases")
     api_token: SecretStr = Field(SecretStr(""), description="token that may order commands through the API")
@@ -44,6 +48,9 @@ class Settings(BaseSettings):
         default_factory=dict, description="secrets shared with vendors' clouds, by vendor (JSON)"
     )
     seat_password: SecretStr = Field(SecretStr(""), description="password of the local seat 'operator'")
+    authority_passphrase: SecretStr = Field(
+        SecretStr(""), description="passphrase under which the key of the project's certificate authority is kept"
+    )
 
     @property
     def shared(self) -> dict[str, str]:

@@ -42,12 +42,21 @@ class Authority:
     revoked: Sequence[tuple[int, int]] = ()
 
     @classmethod
-    def at(cls, folder: Path, *, now: int) -> Self:
-        """The authority whose key lies in a folder; made there if there is none. ``now``: wall time [ms]."""
+    def at(cls, folder: Path, *, now: int, passphrase: str = "") -> Self:
+        """The authority whose key lies in a folder; made there if there is none.
+
+        Args:
+            now: wall time [ms].
+            passphrase: under which the key is kept; a key that was kept without one is from now on under it.
+
+        Raises:
+            UsageError: if the key is under another passphrase, or cannot be read.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / _KEY).exists():
-            key = serialization.load_pem_private_key((folder / _KEY).read_bytes(), None)
-            assert isinstance(key, ec.EllipticCurvePrivateKey)
+            key, bare = _kept(folder / _KEY, passphrase)
+            if bare and passphrase:
+                _keep(folder / _KEY, _pem(key, passphrase))
             return cls(key, x509.load_pem_x509_certificate((folder / _CERTIFICATE).read_bytes()))
         key, name, moment = ec.generate_private_key(ec.SECP256R1()), _name("citybrain authority"), _moment(now)
         certificate = (
@@ -55,7 +64,7 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .sign(key, hashes.SHA256())
         )
-        _keep(folder / _KEY, _pem(key))
+        _keep(folder / _KEY, _pem(key, passphrase))
         (folder / _CERTIFICATE).write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         return cls(key, certificate)
 
@@ -135,12 +144,33 @@ def _moment(t: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(t / SECOND_MS, dt.UTC)
 
 
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    kind = serialization.PrivateFormat.PKCS8
-    return key.private_bytes(serialization.Encoding.PEM, kind, serialization.NoEncryption())
+def _pem(key: ec.EllipticCurvePrivateKey, passphrase: str = "") -> bytes:
+    how: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase:
+        how = serialization.BestAvailableEncryption(passphrase.encode())
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how)
+
+
+def _kept(path: Path, passphrase: str) -> tuple[ec.EllipticCurvePrivateKey, bool]:
+    """The key in a file, and whether it lies there without a passphrase."""
+    body, bare = path.read_bytes(), True
+    try:
+        try:
+            key = serialization.load_pem_private_key(body, None)
+        except TypeError:  # it is under a passphrase
+            bare, key = False, serialization.load_pem_private_key(body, passphrase.encode() or None)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"the authority's key {path} cannot be read; set CITYBRAIN_AUTHORITY_PASSPHRASE to the passphrase under"
+            " which it was kept"
+        ) from error
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return key, bare
 
 
 def _keep(path: Path, body: bytes) -> None:
-    """Write what only its owner may read."""
-    path.touch(mode=0o600)
-    path.write_bytes(body)
+    """Write what only its owner may read, whole or not at all."""
+    fresh = path.with_suffix(".new")
+    fresh.touch(mode=0o600)
+    fresh.write_bytes(body)
+    fresh.replace(path)

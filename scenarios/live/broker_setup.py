@@ -66,7 +66,8 @@ def set_up(
         credentials, expires = Credentials(store), now + days * DAY_MS if days else 0
         wanted = {str(code): Role.NODE for code in node_codes(store)} | {"hub": Role.HUB, "north": Role.LISTENER}
         _certifiable(certify, wanted, revoke=revoke, days=days)
-        authority, said = Authority.at(settings.data / "authority", now=now), ""
+        passphrase, said = settings.authority_passphrase.get_secret_value(), ""
+        authority = Authority.at(settings.data / "authority", now=now, passphrase=passphrase)
         if revoke:
             credentials.revoke(revoke, t=now, by=_BY, why="asked for")
             wanted.pop(revoke, None)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 from fastapi import FastAPI
 
 from brain.console.door import open_door
@@ -35,12 +36,14 @@ from scenarios.exchange import HttpExchange
 from scenarios.live.couriers import VendorCouriers
 from scenarios.live.logs import Notes
 from scenarios.live.pace import BEAT_S
-from scenarios.live.serving import Server, listening
+from scenarios.live.serving import Proof, Server, listening
 from scenarios.live.stopping import Stop
 from scenarios.platform import Platform, assemble
 from scenarios.settings import Settings
 from scenarios.settings import load as load_settings
 from scenarios.survey.city import load_city
+
+_log = structlog.get_logger()
 
 API = "/api"
 """Where the hub's API stands on the city's server."""
@@ -82,13 +85,15 @@ def run_city(
     if not settings.mqtt:
         raise UsageError("no broker is named; give --mqtt mqtt://host:port or set CITYBRAIN_MQTT")
     place = load_city(settings.city, scale=scale)
-    with claimed(settings.data, remedy="end that one first, or name another folder with --data or CITYBRAIN_DATA"):
+    remedy = "end that one first, or name another folder with --data or CITYBRAIN_DATA"
+    with claimed(settings.data, remedy=remedy, mode=0o700):  # who else may read it, its owner decides
         return _run(settings, place, stubs, bridges=bridges)
 
 
 def _run(settings: Settings, place: City, stubs: str, *, bridges: bool) -> int:
     """Run on databases that are ours."""
     stop = Stop(parent=True)
+    proof = Proof.of(settings.certificate, settings.certificate_key)
     probe(Address.of(settings.mqtt), remedy="or name another with --mqtt or CITYBRAIN_MQTT")
     speak_by_cloud = bridged(place, settings.shared) if bridges else []
     door = listening(settings.host, settings.port)  # before a seat's password is made that is shown only once
@@ -113,7 +118,9 @@ def _run(settings: Settings, place: City, stubs: str, *, bridges: bool) -> int:
     orders, north = _Orders(keeper), _North(settings.mqtt, declared(settings.sensorthings_mqtt))
     try:
         site = _site(keeper, orders, north, settings, place)
-        with Server(site, host=settings.host, port=settings.port, at=door) as server:
+        if proof is None and not _own(settings.host):
+            _log.warning("http_in_clear", host=settings.host, remedy="set CITYBRAIN_CERTIFICATE, or put a proxy before")
+        with Server(site, host=settings.host, port=settings.port, at=door, proof=proof) as server:
             north.base = f"{server.url}/api/v1.1"
             _say({"city": "up", "url": server.url, "t": keeper.hub.now or 0})
             _live(keeper, orders, north, stop)
@@ -127,6 +134,11 @@ def _run(settings: Settings, place: City, stubs: str, *, bridges: bool) -> int:
         bus.close()
         _say(down)
     return 0
+
+
+def _own(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    return host == "localhost" or (host.count(".") == 3 and host.startswith("127."))
 
 
 def _account(platform: Platform) -> dict[str, object]:

@@ -67,10 +67,10 @@ def run_field(
     bus = MqttFieldBus(url, Topics(place.name))
     stubs = {code: SharedStub(stub) for code, stub in stubs_of(place).items()}
     resend_s = RESEND_S * (scenario.length / SECOND_MS / 60.0 / minutes if minutes else speed)
-    shared = load_settings().shared
-    outside = assemble(scenario, place, bus, seed=seed, stubs=stubs, resend_s=resend_s, secrets=shared)
+    chosen = load_settings()
+    outside = assemble(scenario, place, bus, seed=seed, stubs=stubs, resend_s=resend_s, secrets=chosen.shared)
     hosts = outside.clouds.hosts if outside.clouds is not None else {}
-    doors = HttpExchange(dict.fromkeys(hosts, f"{platform}/api/bridges"))
+    doors = HttpExchange(dict.fromkeys(hosts, f"{platform}/api/bridges"), trust=chosen.certificate)
     ends = outside.begins + scenario.length
     pace = StoryPace(ends, minutes, _busy(outside)) if minutes else SteadyPace(speed)
     served = stub_app({**stubs, **hosts}, clock=lambda: int(outside.env.now))

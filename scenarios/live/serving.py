@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
 import threading
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import uvicorn
 from fastapi import FastAPI
 
-from datahub.contract.errors import OutsideError
+from datahub.contract.errors import OutsideError, UsageError
 from datahub.transport.broker import taken_by
 
 PATIENCE_S = 30.0
@@ -41,6 +44,34 @@ def listening(host: str, port: int, *, option: str = "--port") -> socket.socket:
     return made
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A certificate and its key (PEM) by which a server is known."""
+
+    certificate: Path
+    key: Path
+
+    @classmethod
+    def of(cls, certificate: Path | None, key: Path | None) -> Self | None:
+        """From settings; None if nothing is set.
+
+        Raises:
+            UsageError: if one of the two is missing, cannot be read, or they do not belong together.
+        """
+        if certificate is None and key is None:
+            return None
+        if certificate is None or key is None:
+            raise UsageError("HTTPS needs both CITYBRAIN_CERTIFICATE and CITYBRAIN_CERTIFICATE_KEY; set the other too")
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key, password="")
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"{certificate} and {key} are no certificate with its key ({error}); name PEM files that belong"
+                " together, the key without a passphrase"
+            ) from error
+        return cls(certificate, key)
+
+
 class Server:
     """Serves an application on one address for as long as it is needed.
 
@@ -48,15 +79,25 @@ class Server:
         url: where it answers.
     """
 
-    def __init__(self, app: FastAPI, *, host: str, port: int, at: socket.socket | None = None) -> None:
-        """``port`` 0 takes a free one; ``at`` is where it listens already, if it does.
+    def __init__(
+        self, app: FastAPI, *, host: str, port: int, at: socket.socket | None = None, proof: Proof | None = None
+    ) -> None:
+        """``port`` 0 takes a free one; ``at`` is where it listens already, if it does; with ``proof`` it speaks HTTPS.
 
         Raises:
             OutsideError: if the port is taken, saying by whom and what to do.
         """
         self._socket = at or listening(host, port)
-        self.url = f"http://{host}:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=3)
+        self.url = f"{'https' if proof else 'http'}://{host}:{self._socket.getsockname()[1]}"
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=3,
+            ssl_certfile=proof.certificate if proof else None,
+            ssl_keyfile=proof.key if proof else None,
+        )
         self._server = _Quiet(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="web", daemon=True)
 

@@ -22,7 +22,7 @@ from datahub.contract.errors import OutsideError, UsageError
 from datahub.transport.address import Address
 from datahub.transport.broker import EmbeddedBroker, free_port
 from datahub.transport.connection import probe
-from scenarios.live.serving import listening
+from scenarios.live.serving import Proof, listening
 from scenarios.live.stopping import Stop
 from scenarios.outcome import LedgerTotals
 from scenarios.scenario import configured
@@ -215,7 +215,9 @@ def look_ahead(chosen: Settings) -> None:
 
     Raises:
         OutsideError: if not.
+        UsageError: if there is no certificate where one is named.
     """
+    Proof.of(chosen.certificate, chosen.certificate_key)
     listening(chosen.host, chosen.port).close()
     if chosen.mqtt:
         probe(Address.of(chosen.mqtt), remedy="or name none (--mqtt, CITYBRAIN_MQTT), which takes the embedded one")

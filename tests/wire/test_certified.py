@@ -169,3 +169,23 @@ def test_what_cannot_be_certified_is_refused_and_leaves_all_as_it_was(
     assert "4 names, 0 of them new" in platform.broker()
     assert platform.secret(NODE) == secret
     assert not (platform.folder / "certificates").exists()
+
+
+def test_the_authoritys_key_is_kept_under_a_passphrase_from_the_day_one_is_set(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform.broker()
+    key = platform.data / "authority" / "ca.key"
+    assert key.read_text().startswith("-----BEGIN PRIVATE KEY-----")
+    monkeypatch.setenv("CITYBRAIN_AUTHORITY_PASSPHRASE", "one that nobody guesses")
+    platform.broker()
+    assert key.read_text().startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    platform.broker(certify=NODE, days=30)
+    stem = platform.folder / "certificates" / str(NODE)
+    with mosquitto(platform):
+        assert platform.may(platform.by_certificate(stem), NODE), "it is the same authority"
+    for wrong in ("another", ""):
+        monkeypatch.setenv("CITYBRAIN_AUTHORITY_PASSPHRASE", wrong)
+        with pytest.raises(UsageError, match=r"ca.key cannot be read; set CITYBRAIN_AUTHORITY_PASSPHRASE to"):
+            platform.broker(certify=OTHER, days=30)

@@ -1,0 +1,108 @@
+"""The web server: plain or with a certificate of the project's own authority, to those who know that."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from datahub.connector import Unanswered
+from datahub.contract.clock import wall_ms
+from datahub.contract.errors import UsageError
+from datahub.devices.authority import Authority
+from scenarios.exchange import HttpExchange
+from scenarios.live.serving import Proof, Server
+
+
+@dataclass
+class Broker:
+    """A folder as ``citybrain broker`` writes it."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir()
+        Authority.at(self.folder / "authority", now=wall_ms()).write(self.folder, host="127.0.0.1")
+
+    @property
+    def ca(self) -> Path:
+        return self.folder / "ca.crt"
+
+    @property
+    def certificate(self) -> Path:
+        return self.folder / "server.crt"
+
+    @property
+    def key(self) -> Path:
+        return self.folder / "server.key"
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Broker:
+    return Broker(tmp_path / "broker")
+
+
+@pytest.fixture
+def site(broker: Broker) -> Iterator[str]:
+    made = FastAPI()
+    made.add_api_route("/lighting/name", lambda: "lighting")
+    with Server(made, host="127.0.0.1", port=0, proof=Proof.of(broker.certificate, broker.key)) as server:
+        yield server.url
+
+
+def test_who_trusts_the_authority_is_served_over_https(site: str, broker: Broker) -> None:
+    assert site.startswith("https://127.0.0.1:")
+    known = ssl.create_default_context(cafile=str(broker.ca))
+    assert httpx.get(f"{site}/lighting/name", verify=known, trust_env=False).json() == "lighting"
+
+
+def test_in_clear_nothing_is_said(site: str) -> None:
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"{site.replace('https', 'http')}/lighting/name", trust_env=False)
+
+
+@pytest.mark.parametrize("trusted", ["ca", "certificate"])
+def test_the_exchange_asks_a_system_that_it_was_told_to_trust(site: str, broker: Broker, trusted: str) -> None:
+    exchange = HttpExchange({"lighting": f"{site}/lighting"}, trust=getattr(broker, trusted))
+    assert exchange.call("lighting", httpx.Request("GET", "/name"), t=0).json() == "lighting"
+    exchange.close()
+
+
+def test_the_exchange_asks_nobody_whom_none_vouches_for(site: str, tmp_path: Path) -> None:
+    stranger = Broker(tmp_path / "another")
+    for trust in (None, stranger.ca):
+        exchange = HttpExchange({"lighting": f"{site}/lighting"}, trust=trust)
+        with pytest.raises(Unanswered, match="CERTIFICATE_VERIFY_FAILED"):
+            exchange.call("lighting", httpx.Request("GET", "/name"), t=0)
+        exchange.close()
+
+
+def test_without_a_certificate_it_is_plain_http() -> None:
+    assert Proof.of(None, None) is None
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "complaint"),
+    [
+        ("server.crt", None, "needs both CITYBRAIN_CERTIFICATE and CITYBRAIN_CERTIFICATE_KEY"),
+        (None, "server.key", "needs both"),
+        ("server.crt", "nowhere.key", "No such file.*; name PEM files that belong together"),
+        ("server.key", "server.crt", "are no certificate with its key"),
+        ("ca.crt", "server.key", "are no certificate with its key"),
+        ("server.crt", "authority/ca.key", "are no certificate with its key"),
+        ("server.crt", "locked.key", "the key without a passphrase"),
+    ],
+)
+def test_what_is_no_certificate_with_its_key_is_named(
+    broker: Broker, certificate: str | None, key: str | None, complaint: str
+) -> None:
+    Authority.at(broker.folder / "under a passphrase", now=wall_ms(), passphrase="secret")
+    (broker.folder / "under a passphrase" / "ca.key").rename(broker.folder / "locked.key")
+    named = [broker.folder / name if name else None for name in (certificate, key)]
+    with pytest.raises(UsageError, match=complaint):
+        Proof.of(*named)
