@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -21,6 +22,9 @@ from datahub.store.tables import AuditRow, BatchItemRow, BatchRow, CommandRow
 
 CHUNK: Final = 5_000
 """Rows named in one question to the database."""
+
+AT_ONCE: Final = 2_000
+"""Orders without an answer that are looked at in one tick. Ours to choose."""
 
 _NEVER: Final = 2**62
 
@@ -279,10 +283,14 @@ class Commands:
         return moved
 
     def follow_up(self, session: Session, *, t: int) -> list[CommandMoved]:
-        """Give up orders whose time is over; send again those whose next try is due. Nothing while none is."""
+        """Give up orders whose time is over; send again those whose next try is due. Nothing while none is.
+
+        The longest due come first, at most ``AT_ONCE``; the others in the next tick, so that none of them takes long.
+        """
         if t < self._next:
             return []
-        due = {id_: self._open.pop(id_) for id_ in [id_ for id_, it in self._open.items() if it.due <= t]}
+        ripe = heapq.nsmallest(AT_ONCE, ((it.due, id_) for id_, it in self._open.items() if it.due <= t))
+        due = {id_: self._open.pop(id_) for _, id_ in ripe}
         self._next = min((it.due for it in self._open.values()), default=_NEVER)
         moved: list[CommandMoved] = []
         for row in rows_of(session, sorted(due)):

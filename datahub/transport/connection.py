@@ -143,6 +143,11 @@ class Connection:
             self._under_way.add(info.mid)
         return info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS or bool(out.qos)
 
+    def has_room(self, below: int = WINDOW) -> bool:
+        """Whether the broker is there and fewer than ``below`` messages are under way now."""
+        self._under_way.difference_update(self._acknowledged.take())
+        return not self._lost and len(self._under_way) < below
+
     def _room(self, below: int = WINDOW) -> bool:
         """True once fewer than ``below`` messages are under way."""
         self.check()

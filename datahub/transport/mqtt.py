@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datahub.contract.errors import Unreadable
-from datahub.contract.messages import BirthBatch, Death, Down, Marker, North, Rebirth, Up
+from datahub.contract.messages import BirthBatch, Command, Death, Desired, Down, Marker, North, Rebirth, Up
 from datahub.contract.observations import Ints
 from datahub.contract.senml import PAYLOAD_LIMIT, Record
 from datahub.contract.topics import DOWNWARD, Topics
@@ -43,6 +43,12 @@ LINGER_S: Final = 0.005
 """Live, the hub takes up to so many messages together, if they come within so long [s]: a commit costs as much for one
 as for many. Brokers have some 100 under way at most: while the hub commits these, the others come in (measured: 0.78 of
 the bare drain with 60, 0.70 with 90, as then nearly all wait for the commit)."""
+
+ORDERS: Final = 300
+"""Live, so many orders and wishes may be under way; the others wait, and leave room for what is more urgent. Ours."""
+
+MOST_ORDERS: Final = 1_000_000
+"""Orders and wishes that wait; more are refused, and sent when they are due again. Ours."""
 
 _DOWN: Final = ("/cmd", "/desired", "/rebirth", "/_marker/city")
 
@@ -169,6 +175,7 @@ class MqttCityBus:
         self._sent = self._serial = self._earlier = 0
         self._waiting: deque[tuple[int, int]] = deque()
         self._durable: set[int] = set()
+        self._orders: deque[Outgoing] = deque()
         self._order, self._speaking = Lock(), Lock()
         self._connection = Connection(
             Address.of(url),
@@ -210,6 +217,9 @@ class MqttCityBus:
     def receive(self, *, wait_s: float = 0.0) -> Sequence[Delivery]:
         """What has come up; in a virtual run a marker comes after all that it counts."""
         self._connection.check()
+        if self._orders:
+            with self._speaking:
+                self._hand_on()
         deliveries: list[Delivery] = []
         own = []
         for arrived in self._inbox.take(wait_s=wait_s, enough=GATHER, linger_s=LINGER_S if self._live else 0.0):
@@ -239,12 +249,25 @@ class MqttCityBus:
                         ack(mid, 1)
 
     def send(self, message: Down) -> None:
-        """Send one message down, from any thread. A marker gets the count of what was sent before it."""
+        """Send one message down, from any thread. A marker gets the count of what was sent before it.
+
+        Live, nobody waits for orders to leave: ten thousand at once go out as fast as the broker takes them, while the
+        hub goes on receiving.
+        """
         with self._speaking:
+            if self._live and isinstance(message, Command | Desired) and len(self._orders) < MOST_ORDERS:
+                self._orders += encode(message, self._topics)
+                self._hand_on()
+                return
             if isinstance(message, Marker):
                 message = msgspec.structs.replace(message, sent=self._sent)
             for out in encode(message, self._topics):
                 self._sent += self._connection.send(out) and not isinstance(message, Marker)
+
+    def _hand_on(self) -> None:
+        """Give the broker the orders for which there is room; it belongs to who speaks."""
+        while self._orders and self._connection.has_room(ORDERS):
+            self._connection.send(self._orders.popleft())
 
     def report(self, message: North) -> None:
         """Tell whoever listens northbound, from any thread."""
@@ -254,6 +277,9 @@ class MqttCityBus:
 
     def close(self) -> None:
         """Let go; live, the broker keeps for us what comes meanwhile."""
+        with self._speaking:
+            while self._orders and self._connection.send(self._orders.popleft()):
+                pass
         self._connection.close()
 
 

@@ -23,6 +23,7 @@ from datahub.contract.errors import OutsideError, UsageError
 from datahub.contract.messages import (
     Ack,
     AckStatus,
+    Alarm,
     BirthBatch,
     Command,
     Death,
@@ -39,7 +40,8 @@ from datahub.contract.topics import Topics, Word
 from datahub.contract.wire import decode_up
 from datahub.transport.broker import free_port
 from datahub.transport.bus import Arrived, Delivery
-from datahub.transport.mqtt import MqttCityBus, MqttFieldBus
+from datahub.transport.mqtt import ORDERS, MqttCityBus, MqttFieldBus
+from datahub.transport.north import listening
 
 NOW = 1_763_793_124_123
 numbers = itertools.count()
@@ -293,3 +295,35 @@ def test_hundreds_of_messages_go_through_a_window_that_is_smaller(broker: str) -
     assert len(until(city.receive, lambda found: len(found) >= 3000)) == 3000
     field.close()
     city.close()
+
+
+def test_thousands_of_orders_hold_up_neither_the_hub_nor_an_alarm_and_come_in_their_order(broker: str) -> None:
+    topics, many = live(), 6_000
+    city, field = MqttCityBus(broker, topics), MqttFieldBus(broker, topics)
+    heard: list[str] = []
+    with listening(broker, topics, lambda alarm: heard.append(alarm.id), name=f"north-{topics.city}"):
+        for n in range(many):
+            city.send(Command(id=f"c{n}", node=1, device=1, name="dim", issued=NOW, expires=NOW + n, arguments={}))
+        city.report(Alarm(id="leak", kind="pole_leakage", device=1, t=NOW, raised=True))
+        early = until(field.receive, lambda _: bool(heard))
+        assert len(early) < many / 2, "most orders wait until the hub goes on receiving"
+
+        def both_ends(*, wait_s: float) -> Sequence[Down]:
+            city.receive()
+            return field.receive(wait_s=wait_s / 20)
+
+        came = early + until(both_ends, lambda found: len(early) + len(found) >= many, seconds=60.0)
+    assert [one.id for one in came if isinstance(one, Command)] == [f"c{n}" for n in range(many)]
+    field.close()
+    city.close()
+
+
+def test_orders_that_wait_when_the_hub_ends_are_handed_on(broker: str) -> None:
+    topics = live()
+    city, field = MqttCityBus(broker, topics), MqttFieldBus(broker, topics)
+    for n in range(ORDERS + 50):
+        city.send(Command(id=f"c{n}", node=1, device=1, name="dim", issued=NOW, expires=NOW + n, arguments={}))
+    city.close()
+    came = until(field.receive, lambda found: len(found) >= ORDERS + 50)
+    assert [one.id for one in came if isinstance(one, Command)] == [f"c{n}" for n in range(ORDERS + 50)]
+    field.close()
