@@ -45,10 +45,11 @@ as for many. Brokers have some 100 under way at most: while the hub commits thes
 the bare drain with 60, 0.70 with 90, as then nearly all wait for the commit)."""
 
 ORDERS: Final = 300
-"""Live, so many orders and wishes may be under way; the others wait, and leave room for what is more urgent. Ours."""
+"""Live, so many orders, wishes and calls for a birth may be under way; the others wait, and leave room for what is more
+urgent. Ours."""
 
 MOST_ORDERS: Final = 1_000_000
-"""Orders and wishes that wait; more are refused, and sent when they are due again. Ours."""
+"""So many of them wait; more have to find room at once, or are refused and sent when they are due again. Ours."""
 
 _DOWN: Final = ("/cmd", "/desired", "/rebirth", "/_marker/city")
 
@@ -255,7 +256,7 @@ class MqttCityBus:
         hub goes on receiving.
         """
         with self._speaking:
-            if self._live and isinstance(message, Command | Desired) and len(self._orders) < MOST_ORDERS:
+            if self._live and isinstance(message, Command | Desired | Rebirth) and len(self._orders) < MOST_ORDERS:
                 self._orders += encode(message, self._topics)
                 self._hand_on()
                 return

@@ -297,13 +297,24 @@ def test_hundreds_of_messages_go_through_a_window_that_is_smaller(broker: str) -
     city.close()
 
 
-def test_thousands_of_orders_hold_up_neither_the_hub_nor_an_alarm_and_come_in_their_order(broker: str) -> None:
+def order(n: int) -> Down:
+    return Command(id=f"c{n}", node=n, device=1, name="dim", issued=NOW, expires=NOW, arguments={})
+
+
+def call(n: int) -> Down:
+    return Rebirth(node=n)
+
+
+@pytest.mark.parametrize("made", [order, call])
+def test_thousands_of_orders_hold_up_neither_the_hub_nor_an_alarm_and_come_in_their_order(
+    broker: str, made: Callable[[int], Down]
+) -> None:
     topics, many = live(), 6_000
     city, field = MqttCityBus(broker, topics), MqttFieldBus(broker, topics)
     heard: list[str] = []
     with listening(broker, topics, lambda alarm: heard.append(alarm.id), name=f"north-{topics.city}"):
         for n in range(many):
-            city.send(Command(id=f"c{n}", node=1, device=1, name="dim", issued=NOW, expires=NOW + n, arguments={}))
+            city.send(made(n))
         city.report(Alarm(id="leak", kind="pole_leakage", device=1, t=NOW, raised=True))
         early = until(field.receive, lambda _: bool(heard))
         assert len(early) < many / 2, "most orders wait until the hub goes on receiving"
@@ -313,7 +324,7 @@ def test_thousands_of_orders_hold_up_neither_the_hub_nor_an_alarm_and_come_in_th
             return field.receive(wait_s=wait_s / 20)
 
         came = early + until(both_ends, lambda found: len(early) + len(found) >= many, seconds=60.0)
-    assert [one.id for one in came if isinstance(one, Command)] == [f"c{n}" for n in range(many)]
+    assert came == [made(n) for n in range(many)]
     field.close()
     city.close()
 
@@ -322,8 +333,8 @@ def test_orders_that_wait_when_the_hub_ends_are_handed_on(broker: str) -> None:
     topics = live()
     city, field = MqttCityBus(broker, topics), MqttFieldBus(broker, topics)
     for n in range(ORDERS + 50):
-        city.send(Command(id=f"c{n}", node=1, device=1, name="dim", issued=NOW, expires=NOW + n, arguments={}))
+        city.send(order(n))
     city.close()
     came = until(field.receive, lambda found: len(found) >= ORDERS + 50)
-    assert [one.id for one in came if isinstance(one, Command)] == [f"c{n}" for n in range(ORDERS + 50)]
+    assert came == [order(n) for n in range(ORDERS + 50)]
     field.close()
