@@ -18,6 +18,7 @@ from datahub.devices.authority import Authority
 from datahub.devices.credentials import Credentials, Role
 from datahub.devices.register import node_codes
 from datahub.store.session import FILE, Store
+from scenarios.settings import Settings
 from scenarios.settings import load as load_settings
 
 SECRETS: Final = "secrets.csv"
@@ -66,8 +67,7 @@ def set_up(
         credentials, expires = Credentials(store), now + days * DAY_MS if days else 0
         wanted = {str(code): Role.NODE for code in node_codes(store)} | {"hub": Role.HUB, "north": Role.LISTENER}
         _certifiable(certify, wanted, revoke=revoke, days=days)
-        passphrase, said = settings.authority_passphrase.get_secret_value(), ""
-        authority = Authority.at(settings.data / "authority", now=now, passphrase=passphrase)
+        authority, said = _authority(settings, now=now), ""
         if revoke:
             credentials.revoke(revoke, t=now, by=_BY, why="asked for")
             wanted.pop(revoke, None)
@@ -86,6 +86,11 @@ def set_up(
         f"{said}{len(known | set(fresh))} names, {len(fresh)} of them new: their secrets stand in {folder / SECRETS} "
         f"and nowhere else.\nStart the broker: mosquitto -c {conf}\nA running one reads the files again on SIGHUP."
     )
+
+
+def _authority(settings: Settings, *, now: int) -> Authority:
+    passphrase = settings.authority_passphrase.get_secret_value()
+    return Authority.at(settings.data / "authority", now=now, passphrase=passphrase)
 
 
 def _write(

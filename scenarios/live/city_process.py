@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
 from fastapi import FastAPI
 
 from brain.console.door import open_door
@@ -34,7 +33,7 @@ from scenarios.bridging import bridged
 from scenarios.claim import claimed
 from scenarios.exchange import HttpExchange
 from scenarios.live.couriers import VendorCouriers
-from scenarios.live.logs import Notes
+from scenarios.live.logs import Notes, warn_in_clear
 from scenarios.live.pace import BEAT_S
 from scenarios.live.serving import Proof, Server, listening
 from scenarios.live.stopping import Stop
@@ -42,8 +41,6 @@ from scenarios.platform import Platform, assemble
 from scenarios.settings import Settings
 from scenarios.settings import load as load_settings
 from scenarios.survey.city import load_city
-
-_log = structlog.get_logger()
 
 API = "/api"
 """Where the hub's API stands on the city's server."""
@@ -118,8 +115,8 @@ def _run(settings: Settings, place: City, stubs: str, *, bridges: bool) -> int:
     orders, north = _Orders(keeper), _North(settings.mqtt, declared(settings.sensorthings_mqtt))
     try:
         site = _site(keeper, orders, north, settings, place)
-        if proof is None and not _own(settings.host):
-            _log.warning("http_in_clear", host=settings.host, remedy="set CITYBRAIN_CERTIFICATE, or put a proxy before")
+        if proof is None:
+            warn_in_clear(settings.host)
         with Server(site, host=settings.host, port=settings.port, at=door, proof=proof) as server:
             north.base = f"{server.url}/api/v1.1"
             _say({"city": "up", "url": server.url, "t": keeper.hub.now or 0})
@@ -134,11 +131,6 @@ def _run(settings: Settings, place: City, stubs: str, *, bridges: bool) -> int:
         bus.close()
         _say(down)
     return 0
-
-
-def _own(host: str) -> bool:
-    """Whether only this machine reaches an address."""
-    return host == "localhost" or (host.count(".") == 3 and host.startswith("127."))
 
 
 def _account(platform: Platform) -> dict[str, object]:

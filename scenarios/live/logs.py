@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Final
 
 import structlog
@@ -41,6 +43,15 @@ def speak(process: str) -> None:
         structlog.processors.LogfmtRenderer(key_order=order),
     ]
     structlog.configure(processors=processors, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+
+def warn_in_clear(host: str) -> None:
+    """Say that what is served on an address crosses the network in clear, if any other machine may reach it."""
+    own = host == "localhost"
+    with suppress(ValueError):  # a name
+        own = ip_address(host).is_loopback
+    if not own:
+        _log.warning("http_in_clear", host=host, remedy="set CITYBRAIN_CERTIFICATE, or put a proxy before it")
 
 
 def _drop(_logger: object, _method: str, _said: EventDict) -> EventDict:

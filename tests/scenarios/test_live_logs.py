@@ -10,7 +10,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from brain.model import DepartmentReached, DepartmentUnreachable, Message
-from scenarios.live.logs import Notes, hush, speak
+from scenarios.live.logs import Notes, hush, speak, warn_in_clear
 
 T = 1_749_553_260_000
 
@@ -63,3 +63,13 @@ def test_what_is_no_live_process_says_nothing(capsys: pytest.CaptureFixture[str]
     hush()
     structlog.get_logger().error("broker_lost", broker="mqtt://x:1")
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("host", "warned"),
+    [("0.0.0.0", True), ("10.0.0.7", True), ("127.0.0.evil.example", True), ("127.0.0.1", False), ("localhost", False)],
+)
+def test_what_other_machines_may_reach_in_clear_is_told(host: str, warned: bool) -> None:
+    with capture_logs() as lines:
+        warn_in_clear(host)
+    assert [line["event"] for line in lines] == ["http_in_clear"] * warned
