@@ -266,8 +266,10 @@ class MqttCityBus:
                 self._sent += self._connection.send(out) and not isinstance(message, Marker)
 
     def _hand_on(self) -> None:
-        """Give the broker the orders for which there is room; it belongs to who speaks."""
-        while self._orders and self._connection.has_room(ORDERS):
+        """Give the broker the orders for which there is room, not too many at once; it belongs to who speaks."""
+        for _ in range(min(ORDERS, len(self._orders))):
+            if not self._connection.has_room(ORDERS):
+                return
             self._connection.send(self._orders.popleft())
 
     def report(self, message: North) -> None:
