@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     authority_passphrase: SecretStr = Field(
         SecretStr(""), description="passphrase under which the key of the project's certificate authority is kept"
     )
+
+    @field_validator("certificate", "certificate_key", mode="before")
+    @classmethod
+    def _unset(cls, value: object) -> object:
+        """Nothing is no file, as where a composition passes on a variable that nobody has set."""
+        return None if value == "" else value
 
     @property
     def shared(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from datahub.contract.errors import UsageError
 from datahub.devices.authority import Authority
 from scenarios.exchange import HttpExchange
 from scenarios.live.serving import Proof, Server
+from scenarios.settings import load
 
 
 @dataclass
@@ -106,3 +107,11 @@ def test_what_is_no_certificate_with_its_key_is_named(
     named = [broker.folder / name if name else None for name in (certificate, key)]
     with pytest.raises(UsageError, match=complaint):
         Proof.of(*named)
+
+
+def test_a_certificate_that_is_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("CITYBRAIN_CERTIFICATE", "CITYBRAIN_CERTIFICATE_KEY"):
+        monkeypatch.setenv(name, "")
+    chosen = load()
+    assert Proof.of(chosen.certificate, chosen.certificate_key) is None
