@@ -20,7 +20,7 @@ _FAR: Final = 1 << 20
 
 @contextmanager
 def claimed(folder: Path, *, remedy: str, mode: int = 0o777) -> Iterator[None]:
-    """Hold a folder (made with this mode if it is not there) for as long as it is written to.
+    """Hold a folder (made if it is not there, itself with this mode) for as long as it is written to.
 
     Raises:
         OutsideError: if another process holds it, or it cannot be written.

@@ -112,17 +112,18 @@ class HttpExchange:
     Args:
         addresses: where each system is.
         timeout_s: how long a call may take in all [s].
-        trust: certificate (PEM) of a system or of who vouches for it, besides those that everybody trusts.
+        trust: the certificate (PEM) that the systems show: only they are believed, whatever their address is called;
+            None believes whom everybody believes.
+
+    Raises:
+        UsageError: if that is no certificate.
     """
 
     def __init__(self, addresses: Mapping[str, str], *, timeout_s: float = 5.0, trust: Path | None = None) -> None:
         self._addresses = {code: address.rstrip("/") for code, address in addresses.items()}
         self._timeout_s, self._lock, self._open = timeout_s, Lock(), True
-        known = ssl.create_default_context()
-        known.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a server's own certificate may be what is trusted
-        if trust is not None:
-            known.load_verify_locations(trust)
-        self._client = httpx.AsyncClient(timeout=None, trust_env=False, verify=known)
+        verify = True if trust is None else _only(trust)
+        self._client = httpx.AsyncClient(timeout=None, trust_env=False, verify=verify)
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="exchange", daemon=True)
         self._thread.start()
@@ -179,6 +180,18 @@ class HttpExchange:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
         await self._client.aclose()
+
+
+def _only(certificate: Path) -> ssl.SSLContext:
+    """Believes who shows this certificate, and nobody else."""
+    known = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    known.check_hostname = False
+    known.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it need not be an authority's
+    try:
+        known.load_verify_locations(certificate)
+    except OSError as error:
+        raise UsageError(f"{certificate} cannot be read as a certificate ({error}); name a PEM file") from error
+    return known
 
 
 async def _bounded(answer: httpx.Response) -> bytes:

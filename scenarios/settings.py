@@ -33,7 +33,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address that servers listen on")
     port: int = Field(8000, description="port of the API and the operations centre", ge=0, le=65535)
     certificate: Path | None = Field(
-        None, description="certificate (PEM) with which API and operations centre speak HTTPS; needs certificate_key"
+        None,
+        description="certificate (PEM) with which API and operations centre speak HTTPS; needs certificate_key. "
+        "Simulated clouds believe it when they post",
     )
     certificate_key: Path | None = Field(None, description="its private key (PEM)")
     runs: Path = Field(Path("runs"), description="folder that runs are written to")

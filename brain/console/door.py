@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import secrets
 import threading
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from typing import Final
 from brain.seats import ROLES
 from datahub.contract.clock import elapsed_s
 from datahub.contract.errors import UsageError
+from datahub.contract.private import keep
 
 FILE: Final = "seats.json"
 """Name of the book in the platform's data folder; readable by its owner alone."""
@@ -147,8 +147,4 @@ def _write(path: Path, seats: Mapping[str, Seat]) -> None:
     """Write the book so that nobody else can read it, and never half of it."""
     rows = {name: {"role": seat.role, "salt": seat.salt, "hash": seat.hash} for name, seat in seats.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".new")
-    half.unlink(missing_ok=True)
-    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump({"version": 1, "seats": rows}, file, indent=1)
-    half.replace(path)
+    keep(path, json.dumps({"version": 1, "seats": rows}, indent=1).encode())

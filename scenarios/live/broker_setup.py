@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from datahub.contract.clock import CITY_ZONE, DAY_MS, SECOND_MS
 from datahub.contract.errors import OutsideError, UsageError
+from datahub.contract.private import keep
 from datahub.contract.topics import Topics
 from datahub.devices import broker_files
 from datahub.devices.authority import Authority
@@ -129,7 +129,7 @@ def _certify(
     room = folder / CERTIFICATES
     room.mkdir(parents=True, exist_ok=True)
     for ending, body in (("crt", one.pem), ("key", one.key)):
-        _keep(room / f"{name}.{ending}", body)
+        keep(room / f"{name}.{ending}", body)
     end = dt.datetime.fromtimestamp(expires / SECOND_MS, CITY_ZONE)
     return f"{name} is certified until {end:%Y-%m-%d %H:%M}: {room / name}.crt and .key\n"
 
@@ -139,11 +139,4 @@ def _append(path: Path, fresh: dict[str, str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = io.StringIO()
     csv.writer(text).writerows(sorted(fresh.items()))
-    _keep(path, text.getvalue().encode(), flag=os.O_APPEND)
-
-
-def _keep(path: Path, body: bytes, *, flag: int = os.O_TRUNC) -> None:
-    """Write what only its owner may read, also where the file was there before."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o600), "wb") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(body)
+    keep(path, (path.read_bytes() if path.exists() else b"") + text.getvalue().encode())

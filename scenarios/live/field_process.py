@@ -70,7 +70,8 @@ def run_field(
     chosen = load_settings()
     outside = assemble(scenario, place, bus, seed=seed, stubs=stubs, resend_s=resend_s, secrets=chosen.shared)
     hosts = outside.clouds.hosts if outside.clouds is not None else {}
-    doors = HttpExchange(dict.fromkeys(hosts, f"{platform}/api/bridges"), trust=chosen.certificate)
+    trust = chosen.certificate if platform.startswith("https:") and hosts else None
+    doors = HttpExchange(dict.fromkeys(hosts, f"{platform}/api/bridges"), trust=trust)
     ends = outside.begins + scenario.length
     pace = StoryPace(ends, minutes, _busy(outside)) if minutes else SteadyPace(speed)
     served = stub_app({**stubs, **hosts}, clock=lambda: int(outside.env.now))

@@ -47,11 +47,11 @@ def speak(process: str) -> None:
 
 def warn_in_clear(host: str) -> None:
     """Say that what is served on an address crosses the network in clear, if any other machine may reach it."""
-    own = host == "localhost"
+    own = host.lower() == "localhost"
     with suppress(ValueError):  # a name
         own = ip_address(host).is_loopback
     if not own:
-        _log.warning("http_in_clear", host=host, remedy="set CITYBRAIN_CERTIFICATE, or put a proxy before it")
+        _log.warning("http_in_clear", host=host, remedy="set CITYBRAIN_CERTIFICATE and CITYBRAIN_CERTIFICATE_KEY")
 
 
 def _drop(_logger: object, _method: str, _said: EventDict) -> EventDict:

@@ -61,13 +61,17 @@ class Proof:
         if certificate is None and key is None:
             return None
         if certificate is None or key is None:
-            raise UsageError("HTTPS needs both CITYBRAIN_CERTIFICATE and CITYBRAIN_CERTIFICATE_KEY; set the other too")
+            lacking = "CITYBRAIN_CERTIFICATE" if certificate is None else "CITYBRAIN_CERTIFICATE_KEY"
+            raise UsageError(f"HTTPS needs a certificate and its key; set {lacking} too")
+        for path in (certificate, key):
+            if not path.is_file():
+                raise UsageError(f"{path}, which HTTPS needs, is no file; name a PEM file")
         try:
             ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key, password="")
         except (OSError, ValueError) as error:
             raise UsageError(
-                f"{certificate} and {key} are no certificate with its key ({error}); name PEM files that belong"
-                " together, the key without a passphrase"
+                f"{certificate} and {key} cannot be used as a certificate with its key ({error}); name PEM files that"
+                " belong together, the key without a passphrase"
             ) from error
         return cls(certificate, key)
 

@@ -29,6 +29,9 @@ from scenarios.scenario import configured
 from scenarios.settings import Settings
 from scenarios.settings import load as load_settings
 
+_DESK_ONLY = "CITYBRAIN_AUTHORITY_PASSPHRASE"
+"""Only ``citybrain broker`` needs it; it is no matter of processes that face the network."""
+
 START_S = 120.0
 """How long a process may take until it says that it is up [s]."""
 
@@ -91,7 +94,7 @@ class Child:
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            env={**os.environ, **self.environment},
+            env={**{name: it for name, it in os.environ.items() if name != _DESK_ONLY}, **self.environment},
             start_new_session=True,
         )
         assert self.process.stdout is not None

@@ -19,15 +19,16 @@ ROOT = Path(__file__).parents[2]
 QUICK = ("--city", "harbour", "--for", "2m", "--set", "warmup.duration=2m")
 
 
-def environment() -> dict[str, str]:
+def environment(**settings: str) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CITYBRAIN_")}
-    return clean | {"PYTHONPATH": str(ROOT), "COLUMNS": "200", "TERM": "dumb"}
+    given = {f"CITYBRAIN_{name.upper()}": value for name, value in settings.items()}
+    return clean | {"PYTHONPATH": str(ROOT), "COLUMNS": "200", "TERM": "dumb"} | given
 
 
-def citybrain(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def citybrain(folder: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "scenarios", *words]
     return subprocess.run(
-        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=240, check=False
+        command, cwd=folder, env=environment(**settings), capture_output=True, text=True, timeout=240, check=False
     )
 
 
@@ -128,6 +129,16 @@ def test_a_taken_port_is_told_before_anything_is_begun(tmp_path: Path) -> None:
             assert ended.stderr.startswith(f"citybrain: port {port} of 127.0.0.1 is taken")
             assert ended.stderr.count("\n") == 1
             assert ended.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_certificate_that_is_none_is_told_before_anything_is_begun(tmp_path: Path) -> None:
+    for command in ("demo", "up"):
+        ended = citybrain(
+            tmp_path, command, "--city", "harbour", "--port", "0", certificate="nowhere.crt", certificate_key="no.key"
+        )
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert ended.stderr == "citybrain: nowhere.crt, which HTTPS needs, is no file; name a PEM file\n"
     assert list(tmp_path.iterdir()) == []
 
 

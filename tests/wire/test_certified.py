@@ -9,8 +9,9 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from wire_brokers import Mosquitto, client, running
 
 from datahub.contract.clock import DAY_MS, wall_ms
 from datahub.contract.errors import UsageError
+from datahub.devices.authority import Authority
 from datahub.hub import Hub
 from datahub.transport.broker import free_port
 from datahub.transport.local import LocalBus
@@ -185,7 +187,63 @@ def test_the_authoritys_key_is_kept_under_a_passphrase_from_the_day_one_is_set(
     stem = platform.folder / "certificates" / str(NODE)
     with mosquitto(platform):
         assert platform.may(platform.by_certificate(stem), NODE), "it is the same authority"
-    for wrong in ("another", ""):
+    for wrong in ("another that nobody guesses", ""):
         monkeypatch.setenv("CITYBRAIN_AUTHORITY_PASSPHRASE", wrong)
         with pytest.raises(UsageError, match=r"ca.key cannot be read; set CITYBRAIN_AUTHORITY_PASSPHRASE to"):
             platform.broker(certify=OTHER, days=30)
+
+
+@pytest.mark.parametrize(
+    ("harm", "complaint"),
+    [
+        (lambda at: (at / "ca.crt").unlink(), r"ca.crt is not the certificate of .*ca.key; put both back from a copy"),
+        (lambda at: (at / "ca.crt").write_text(""), "ca.crt is not the certificate of"),
+        (lambda at: Authority.at(at.parent / "o", now=NOW).write(at, host="h"), "ca.crt is not the certificate of"),
+        (lambda at: (at / "ca.key").write_text(""), "ca.key cannot be read; put it back from a copy"),
+    ],
+    ids=["lost", "empty", "another's", "key damaged"],
+)
+def test_an_authority_that_is_not_whole_is_named(
+    platform: Platform, harm: Callable[[Path], object], complaint: str
+) -> None:
+    platform.broker()
+    harm(platform.data / "authority")
+    with pytest.raises(UsageError, match=complaint):
+        platform.broker()
+
+
+def test_a_short_passphrase_is_refused(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CITYBRAIN_AUTHORITY_PASSPHRASE", "abc")
+    with pytest.raises(UsageError, match="must have 16 to 1000 letters"):
+        platform.broker()
+
+
+def test_a_certificate_only_without_its_key_is_made_anew_and_what_was_cut_short_is_overwritten(
+    platform: Platform, tmp_path: Path
+) -> None:
+    (platform.data / "authority").mkdir()
+    (platform.data / "authority" / "ca.crt").write_text("cut short")
+    (platform.data / "authority" / "ca.key.new").write_text("cut short")
+    platform.broker()
+    assert stat.S_IMODE((platform.data / "authority" / "ca.key").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("harm", ["server.crt", "server.key", "ca", "host"])
+def test_the_brokers_own_pair_is_made_anew_where_it_does_not_fit(platform: Platform, harm: str) -> None:
+    platform.broker()
+    own = platform.folder / "server.crt"
+    before = own.read_bytes()
+    platform.broker()
+    assert own.read_bytes() == before
+    if harm == "ca":
+        shutil.rmtree(platform.data / "authority")
+    elif harm == "host":
+        platform.at = replace(platform.at, host="localhost")
+    else:
+        (platform.folder / harm).unlink()
+    platform.broker()
+    assert own.read_bytes() != before
+    platform.at = replace(platform.at, host="127.0.0.1")
+    platform.broker()
+    with mosquitto(platform):
+        assert platform.may(platform.by_secret(OTHER, platform.secret(OTHER)), OTHER)

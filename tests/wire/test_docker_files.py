@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from fastapi import FastAPI, Response
 from typer.main import get_command
 from wire_brokers import mosquitto
 
+from datahub.contract.clock import wall_ms
 from datahub.contract.senml import PAYLOAD_LIMIT
 from datahub.contract.topics import Topics
+from datahub.devices.authority import Authority
 from datahub.transport.broker import free_port
 from datahub.transport.mqtt import MqttCityBus
 from scenarios.cli import app
+from scenarios.live.serving import Proof, Server
 from scenarios.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -75,13 +81,37 @@ def test_python_is_one_that_the_project_supports() -> None:
 
 
 def test_the_health_check_asks_a_route_that_there_is_on_the_port_that_is_opened() -> None:
-    check = arguments("HEALTHCHECK")[0]
-    port, path = re.search(r"http://127\.0\.0\.1:(\d+)(/[\w/]+)", check).groups()  # type: ignore[union-attr]
+    port, path = re.search(r"://127\.0\.0\.1:(\d+)(/[\w/]+)", health_check()).groups()  # type: ignore[union-attr]
     assert [port] == arguments("EXPOSE")
     assert int(port) == Settings.model_fields["port"].default
     assert path == "/api/health"
-    program = json.loads(check[check.index("[") :])[-1]
-    compile(program, "healthcheck", "exec")
+
+
+def health_check() -> str:
+    """The program that asks whether all is well."""
+    check = arguments("HEALTHCHECK")[0]
+    return str(json.loads(check[check.index("[") :])[-1])
+
+
+@pytest.mark.parametrize("safe", [False, True], ids=["http", "https"])
+def test_the_health_check_tells_well_from_ill(tmp_path: Path, safe: bool) -> None:
+    Authority.at(tmp_path / "authority", now=wall_ms()).write(tmp_path, host="127.0.0.1")
+    certificate, site, well = tmp_path / "server.crt", FastAPI(), True
+
+    @site.get("/api/health")
+    def health() -> Response:
+        return Response(status_code=200 if well else 500)
+
+    proof = Proof.of(certificate, tmp_path / "server.key") if safe else None
+    with Server(site, host="127.0.0.1", port=0, proof=proof) as server:
+        program = health_check().replace(":8000/", f":{server.url.rpartition(':')[2]}/")
+        told = {"CITYBRAIN_CERTIFICATE": str(certificate) if safe else ""}
+        assert subprocess.run([sys.executable, "-c", program], env=told, timeout=60).returncode == 0
+        well = False
+        assert (
+            subprocess.run([sys.executable, "-c", program], env=told, timeout=60, stderr=subprocess.DEVNULL).returncode
+            != 0
+        )
 
 
 def test_settings_given_by_environment_are_settings() -> None:
