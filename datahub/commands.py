@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -19,12 +19,13 @@ from datahub.events import CommandMoved
 from datahub.ingest.admission import MOST_SETTINGS
 from datahub.store.session import Store
 from datahub.store.tables import AuditRow, BatchItemRow, BatchRow, CommandRow
+from datahub.transport.bus import CityBus
 
 CHUNK: Final = 5_000
 """Rows named in one question to the database."""
 
-AT_ONCE: Final = 2_000
-"""Orders without an answer that are looked at in one tick. Ours to choose."""
+AT_ONCE: Final = 5_000
+"""Live, one tick looks at so many orders without an answer, some 40 us each; the next one at more. Ours to choose."""
 
 _NEVER: Final = 2**62
 
@@ -91,16 +92,24 @@ class Commands:
         store: where orders are kept.
         registry: which devices there are, and what commands their kinds take.
         shadows: what settings are wanted.
-        send: hands a message to the wire.
+        wire: by which they go out.
+        live: ticks are frequent, and none may take long.
 
     Attributes:
         ways: nodes behind which a vendor's cloud stands, and what it carries.
     """
 
     def __init__(
-        self, store: Store, *, registry: Registry, shadows: Shadows, send: Callable[[Command | Desired], None]
+        self,
+        store: Store,
+        *,
+        registry: Registry,
+        shadows: Shadows,
+        wire: CityBus,
+        live: bool,
     ) -> None:
-        self._store, self._registry, self._shadows, self._send = store, registry, shadows, send
+        self._store, self._registry, self._shadows, self._wire = store, registry, shadows, wire
+        self._at_once = AT_ONCE if live else _NEVER
         self.ways: Mapping[int, Way] = {}
         self._open: dict[str, _Unanswered] = {}
         self._next = _NEVER
@@ -215,11 +224,13 @@ class Commands:
         """Hand orders to the wire that are written down, and look after them from now on."""
         for order in orders:
             self._wait(order, 1, policy)
-            self._send(order)
+            self._wire.send(order)
 
     def hush(self, ids: Iterable[str]) -> None:
-        """Send these orders to nobody again; who has heard one may still obey."""
-        for id_ in ids:
+        """Send these orders to nobody any more; who has heard one may still obey."""
+        hushed = list(ids)
+        self._wire.forget(hushed)
+        for id_ in hushed:
             known = self._open.get(id_)
             if known is not None:
                 self._open[id_] = known._replace(due=known.expires, policy=Policy(0, known.policy.gap))
@@ -250,7 +261,7 @@ class Commands:
     def remind(self, device: int) -> None:
         """Tell a device (again) what is wanted of it."""
         node, shadow = self._registry.node_of(device), self._shadows.get(device)
-        self._send(Desired(node=node, device=device, version=shadow.version, state=shadow.desired))
+        self._wire.send(Desired(node=node, device=device, version=shadow.version, state=shadow.desired))
 
     def status(self, id: str) -> CommandStatus | None:  # noqa: A002
         """How far an order has come; None if it was never given."""
@@ -285,11 +296,11 @@ class Commands:
     def follow_up(self, session: Session, *, t: int) -> list[CommandMoved]:
         """Give up orders whose time is over; send again those whose next try is due. Nothing while none is.
 
-        The longest due come first, at most ``AT_ONCE``; the others in the next tick, so that none of them takes long.
+        The longest due come first, as many as one tick looks at; the others in the next one.
         """
         if t < self._next:
             return []
-        ripe = heapq.nsmallest(AT_ONCE, ((it.due, id_) for id_, it in self._open.items() if it.due <= t))
+        ripe = heapq.nsmallest(self._at_once, ((it.due, id_) for id_, it in self._open.items() if it.due <= t))
         due = {id_: self._open.pop(id_) for _, id_ in ripe}
         self._next = min((it.due for it in self._open.values()), default=_NEVER)
         moved: list[CommandMoved] = []
@@ -301,7 +312,7 @@ class Commands:
             policy = due[row.id].policy
             row.tries += 1
             self._wait(row, row.tries, policy, earliest=t + policy.gap)
-            self._send(_message(row))
+            self._wire.send(_message(row))
         return moved
 
 

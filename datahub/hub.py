@@ -125,7 +125,7 @@ class Hub:
         self._version = -1
         self.shadows = Shadows(self.store)
         self.lifecycle = Lifecycle(self.store, registry=self.registry)
-        self.commands = Commands(self.store, registry=self.registry, shadows=self.shadows, send=bus.send)
+        self.commands = Commands(self.store, registry=self.registry, shadows=self.shadows, wire=bus, live=not run)
         self.batches = Batches(self.store, registry=self.registry, commands=self.commands)
         self.jobs = Jobs(self.store, batches=self.batches)
         self._progress = JobProgress(self.jobs, shadows=self.shadows, commands=self.commands, batches=self.batches)

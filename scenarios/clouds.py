@@ -136,8 +136,10 @@ class Clouds:
 
     def cut_off(self, nodes: Ints) -> NDArray[np.bool_]:
         """Which of these nodes (codes) have no line to the broker; who speaks to a cloud has none to lose."""
-        behind = np.isin(nodes, [node for host in self.hosts.values() for node in host.nodes])
-        return self._wire.cut_off(nodes) & ~behind
+        cut = self._wire.cut_off(nodes)
+        for host in self.hosts.values() if cut.any() else ():
+            cut &= ~np.isin(nodes, host.nodes)
+        return cut
 
     def post(self, exchange: Exchange, *, t: int) -> None:
         """Let every cloud post what is due at ``t`` [ms]; ``exchange`` reaches the platform's door for each vendor."""

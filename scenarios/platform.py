@@ -94,6 +94,8 @@ def assemble(
             couriers=couriers,
         )
         wire.join(bridges)
+    for device in hub.shadows.owed():  # what a former process may not have got out
+        hub.commands.remind(device)
     brain = Brain(
         city=city,
         queries=hub.queries,

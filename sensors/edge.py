@@ -103,10 +103,11 @@ class Edge:
         node, ours = self._fleet.nodes.rows(np.array([message.node], np.int64))
         if not ours[0]:
             return False
-        if self._linked(node, message.t)[0]:
+        waiting = sum(it.node == message.node for it in self._waiting)
+        if not waiting and self._linked(node, message.t)[0]:
             self._remember(message)
             return False
-        if sum(it.node == message.node for it in self._waiting) < self.spec.memory_messages:
+        if waiting < self.spec.memory_messages:
             self._waiting.append(message)
         else:
             self._unkept[message.node] = self._unkept.get(message.node, 0) + 1

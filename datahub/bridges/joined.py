@@ -6,7 +6,7 @@ and answered with a watermark like everything that came by it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -76,6 +76,10 @@ class JoinedBus:
                 bridge.book.release(int(marks.sequence[i]))
         if not ours.all():
             self._wire.send(Watermarks(marks.node[~ours], marks.epoch[~ours], marks.sequence[~ours]))
+
+    def forget(self, orders: Iterable[str]) -> None:
+        """Let these orders not go out by the wire, as far as they have not."""
+        self._wire.forget(orders)
 
     def report(self, message: North) -> None:
         """Tell whoever listens northbound."""

@@ -61,6 +61,10 @@ class Shadows:
         known = (self._known.get(device) for device in sorted(set(devices)))
         return [shadow for shadow in known if shadow is not None and shadow.desired]
 
+    def owed(self) -> list[int]:
+        """Devices of which something is wanted that they have not reported."""
+        return sorted(device for device, shadow in self._known.items() if shadow.delta)
+
     def desire(self, device: int, state: Mapping[str, float | None], *, t: int) -> int:
         """Want settings in addition to those wanted before (None: no longer); returns the new version."""
         with self._store.session() as session:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -60,6 +60,9 @@ class CityBus(Protocol):
 
     def send(self, message: Down) -> None:
         """Send one message down."""
+
+    def forget(self, orders: Iterable[str]) -> None:
+        """Let these orders (ids) not go out, as far as they have not."""
 
     def report(self, message: North) -> None:
         """Tell whoever listens northbound; it counts for no quantum, as the field does not hear it."""

@@ -148,6 +148,14 @@ class Connection:
         self._under_way.difference_update(self._acknowledged.take())
         return not self._lost and len(self._under_way) < below
 
+    def note(self, event: str, **what: object) -> None:
+        """Leave a line for the engineer."""
+        _log.warning(event, connection=self.name, broker=str(self.address), **what)
+
+    def wait_for_room(self, below: int = WINDOW) -> bool:
+        """True once fewer than ``below`` messages are under way; live, after one second at most."""
+        return self._room(below)
+
     def _room(self, below: int = WINDOW) -> bool:
         """True once fewer than ``below`` messages are under way."""
         self.check()

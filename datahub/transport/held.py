@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from datahub.contract.messages import Down, North
@@ -58,6 +58,10 @@ class HeldBus:
     def send(self, message: Down) -> None:
         """Send one message down."""
         self._wire.send(message)
+
+    def forget(self, orders: Iterable[str]) -> None:
+        """Let these orders not go out, as far as they have not."""
+        self._wire.forget(orders)
 
     def report(self, message: North) -> None:
         """Tell whoever listens northbound."""

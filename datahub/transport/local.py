@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -74,6 +74,9 @@ class LocalCityBus:
     def send(self, message: Down) -> None:
         """Hand one message down."""
         self.bus.downward.append(message)
+
+    def forget(self, orders: Iterable[str]) -> None:
+        """Whatever was handed down is out."""
 
     def report(self, message: North) -> None:
         """Nobody listens northbound within a process: the brain reads the hub's events."""

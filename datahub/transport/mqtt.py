@@ -11,16 +11,18 @@ have come. So several connections and any reordering between them leave the stor
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from datahub.contract.clock import elapsed_s
 from datahub.contract.errors import Unreadable
 from datahub.contract.messages import BirthBatch, Command, Death, Desired, Down, Marker, North, Rebirth, Up
 from datahub.contract.observations import Ints
@@ -49,7 +51,12 @@ ORDERS: Final = 300
 urgent. Ours."""
 
 MOST_ORDERS: Final = 1_000_000
-"""So many of them wait; more have to find room at once, or are refused and sent when they are due again. Ours."""
+"""So many of them may wait; more are refused. Ours."""
+
+FAREWELL_S: Final = 10.0
+"""At the end the line is handed on for so long [s of wall time]; who is opened next says again what is owed. Ours."""
+
+Order: TypeAlias = Command | Desired | Rebirth
 
 _DOWN: Final = ("/cmd", "/desired", "/rebirth", "/_marker/city")
 
@@ -176,7 +183,8 @@ class MqttCityBus:
         self._sent = self._serial = self._earlier = 0
         self._waiting: deque[tuple[int, int]] = deque()
         self._durable: set[int] = set()
-        self._orders: deque[Outgoing] = deque()
+        self._orders: dict[tuple[type, str | int], Order] = {}
+        self._turned_away = 0
         self._order, self._speaking = Lock(), Lock()
         self._connection = Connection(
             Address.of(url),
@@ -208,7 +216,7 @@ class MqttCityBus:
     @property
     def refused(self) -> int:
         """Messages that the broker would not have, or was not there for."""
-        return self._connection.refused
+        return self._connection.refused + self._turned_away
 
     @property
     def gone(self) -> str:
@@ -253,11 +261,11 @@ class MqttCityBus:
         """Send one message down, from any thread. A marker gets the count of what was sent before it.
 
         Live, nobody waits for orders to leave: ten thousand at once go out as fast as the broker takes them, while the
-        hub goes on receiving.
+        hub goes on receiving. What is said again while it waits, waits once; a newer wish takes the older one's place.
         """
         with self._speaking:
-            if self._live and isinstance(message, Command | Desired | Rebirth) and len(self._orders) < MOST_ORDERS:
-                self._orders += encode(message, self._topics)
+            if self._live and isinstance(message, Command | Desired | Rebirth):
+                self._line_up(message)
                 self._hand_on()
                 return
             if isinstance(message, Marker):
@@ -265,12 +273,33 @@ class MqttCityBus:
             for out in encode(message, self._topics):
                 self._sent += self._connection.send(out) and not isinstance(message, Marker)
 
+    def forget(self, orders: Iterable[str]) -> None:
+        """Let these orders (ids) not go out, as far as they have not; from any thread."""
+        with self._speaking:
+            for order in orders:
+                self._orders.pop((Command, order), None)
+
+    def _line_up(self, message: Order) -> None:
+        match message:
+            case Command():
+                key: tuple[type, str | int] = (Command, message.id)
+            case Desired():
+                key = (Desired, message.device)
+            case Rebirth():
+                key = (Rebirth, message.node)
+        if key in self._orders or len(self._orders) < MOST_ORDERS:
+            self._orders[key] = message
+        else:
+            self._turned_away += 1
+
     def _hand_on(self) -> None:
         """Give the broker the orders for which there is room, not too many at once; it belongs to who speaks."""
-        for _ in range(min(ORDERS, len(self._orders))):
+        for key in list(itertools.islice(self._orders, ORDERS)):
             if not self._connection.has_room(ORDERS):
                 return
-            self._connection.send(self._orders.popleft())
+            said = [self._connection.send(out) for out in encode(self._orders[key], self._topics)]
+            if all(said) or self._connection.has_room(ORDERS):  # if not: too long, or the broker has just gone
+                del self._orders[key]
 
     def report(self, message: North) -> None:
         """Tell whoever listens northbound, from any thread."""
@@ -280,9 +309,12 @@ class MqttCityBus:
 
     def close(self) -> None:
         """Let go; live, the broker keeps for us what comes meanwhile."""
+        end = elapsed_s() + FAREWELL_S
         with self._speaking:
-            while self._orders and self._connection.send(self._orders.popleft()):
-                pass
+            while self._orders and elapsed_s() < end and self._connection.wait_for_room(ORDERS):
+                self._hand_on()
+            if self._orders:
+                self._connection.note("orders_not_sent", count=len(self._orders))
         self._connection.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections import deque
 from collections.abc import Callable, MutableSequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -175,7 +176,8 @@ def _run_broker(name: str, folder: Path, port: int, line: Connection) -> None:
         assert process.stderr is not None
         if not any("running" in said for said in process.stderr):
             raise OutsideError(f"mosquitto did not start on port {port}; is it taken?")
-        reader = Thread(target=process.stderr.read)  # it logs every connection, and must never wait for a reader
+        # it logs every connection, and must never wait for a reader
+        reader = Thread(target=deque, args=(process.stderr, 0), daemon=True)
         reader.start()
         line.send(port)
         line.poll(None)

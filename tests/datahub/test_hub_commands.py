@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 import msgspec
@@ -17,7 +17,9 @@ from datahub.contract.errors import IllegalMove
 from datahub.contract.firmware import UPDATE, UPDATE_FIRMWARE
 from datahub.contract.messages import Ack, ArgumentDescriptor, Command, Desired, Reported
 from datahub.events import CommandMoved
+from datahub.hub import Hub
 from datahub.store.tables import CommandRow
+from datahub.transport.local import LocalBus, LocalCityBus
 
 EXPIRES = T0 + 10 * MINUTE
 
@@ -30,6 +32,37 @@ def town() -> Iterator[Town]:
     town.field.receive()
     yield town
     town.hub.close()
+
+
+class Noting(LocalCityBus):
+    """An end of the wire that notes what is taken back."""
+
+    taken_back: list[str]
+
+    def forget(self, orders: Iterable[str]) -> None:
+        self.taken_back = [*orders]
+
+
+def test_orders_that_are_to_reach_nobody_any_more_are_taken_back_from_the_wire() -> None:
+    bus = LocalBus()
+    wire = Noting(bus)
+    hub = Hub("harbour", "440499", None, wire, start=T0)
+    bus.field_end.send(births(POST, devices=[201]))
+    hub.intake()
+    hub.commands.order(201, "dim", arguments={"level_ratio": 0.5}, t=T0, expires=EXPIRES, id="d1")
+    hub.commands.hush(one for one in ("d1", "unheard of"))
+    assert wire.taken_back == ["d1", "unheard of"]
+    hub.close()
+
+
+def test_a_wish_that_nobody_has_reported_is_owed(town: Town) -> None:
+    shadows = town.hub.shadows
+    shadows.desire(202, {"level_ratio": 0.5}, t=T0)
+    shadows.desire(201, {"level_ratio": 0.5}, t=T0)
+    assert shadows.owed() == [201, 202]
+    town.send(Reported(node=GATEWAY, device=201, t=T0 + 1, state={"level_ratio": 0.5}))
+    town.hub.tick(T0 + MINUTE)
+    assert shadows.owed() == [202]
 
 
 def dim(town: Town, *, id_: str = "d1", device: int = 201) -> Command:

@@ -48,6 +48,7 @@ def play(page: Path, folder: Path, *, patience_s: float = PATIENCE_S) -> list[st
         ["bash", "-c", "\n".join(["trap 'kill $(jobs -p) 2> /dev/null' EXIT", *lines])],
         cwd=folder,
         env=environment,
+        start_new_session=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -57,7 +58,7 @@ def play(page: Path, folder: Path, *, patience_s: float = PATIENCE_S) -> list[st
         told, _ = shell.communicate(timeout=patience_s)
     except subprocess.TimeoutExpired:
         _end(shell)
-        told, _ = shell.communicate(timeout=10)
+        told, _ = shell.communicate()
     said = re.split(rf"\n?{_MARK}\d+\n", told)
     differing = []
     for (command, shown), output in zip(blocks(page), said, strict=False):
@@ -75,6 +76,17 @@ def play(page: Path, folder: Path, *, patience_s: float = PATIENCE_S) -> list[st
 
 def _end(shell: subprocess.Popen[str]) -> None:
     """End a shell and all that it started; a part of a pipe would else hold its output open for ever."""
-    for one in (psutil.Process(shell.pid), *psutil.Process(shell.pid).children(recursive=True)):
+    family = psutil.Process(shell.pid).children(recursive=True)
+    for one in (psutil.Process(shell.pid), *family, *_session(shell.pid)):
         with suppress(psutil.NoSuchProcess):
             one.kill()
+
+
+def _session(leader: int) -> list[psutil.Process]:
+    """Processes of a session, also those whose parent is gone."""
+    found = []
+    for one in psutil.process_iter():
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getsid(one.pid) == leader:
+                found.append(one)
+    return found

@@ -91,6 +91,19 @@ def test_a_leaking_lamp_is_switched_off_at_the_next_look_and_the_leak_stops(minu
     assert seen[0] > 0.03
 
 
+def test_what_is_said_after_the_line_is_mended_waits_behind_what_was_said_before() -> None:
+    made = lit(LIGHTING)
+    node = cut(made, 3)
+    made.run(1)
+    edge, device = made.field.edges[POLE], made.device(POLE)[1]
+    told = [Reported(node=node, device=device, t=made.now + n * MINUTE_MS, state={"lamp_on": n % 2}) for n in (0, 9)]
+    assert [edge.keep(one) for one in told] == [True, True]
+    made.run(4)
+    assert [one for one in made.reported(device) if one in told] == told
+    late = Reported(node=node, device=device, t=made.now, state={"lamp_on": 1.0})
+    assert not edge.keep(late), "nothing waits any more"
+
+
 def test_a_gateway_without_rules_only_passes_on() -> None:
     made = lit()
     leak(made)

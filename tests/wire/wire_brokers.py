@@ -12,6 +12,7 @@ from threading import Thread, Timer
 
 import pytest
 
+from datahub.contract.clock import elapsed_s
 from datahub.transport.broker import free_port
 
 PATIENCE_S = 60.0
@@ -24,7 +25,7 @@ class Mosquitto:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process, self._lines = process, SimpleQueue[str]()
         self.send_signal = process.send_signal
-        self._reader = Thread(target=self._read)
+        self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
@@ -35,9 +36,9 @@ class Mosquitto:
 
     def until(self, words: str) -> None:
         """Return when it has said so since the last call."""
-        said = list[str]()
+        said, end = list[str](), elapsed_s() + PATIENCE_S
         with suppress(Empty):
-            while line := self._lines.get(timeout=PATIENCE_S):
+            while line := self._lines.get(timeout=max(end - elapsed_s(), 0.0)):
                 if words in line:
                     return
                 said.append(line)
@@ -46,8 +47,11 @@ class Mosquitto:
     def end(self) -> None:
         """End it, and leave nothing behind."""
         self._process.terminate()
-        self._process.wait(10)
-        self._reader.join()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._reader.join(10)
 
 
 @contextmanager
