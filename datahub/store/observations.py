@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import Final, TypeAlias, TypeVar
 
 import duckdb
@@ -99,7 +99,7 @@ class Observations:
         self.failed: StoreFailed | None = None
         self._memory_mb, self._on_disk = memory_mb, directory is not None
         self._forget_rows, self._fresh = forget_rows, 0
-        self._door, self._readers = Lock(), 0
+        self._door, self._readers = RLock(), 0
         settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": 1,
             "memory_limit": f"{memory_mb}MB",

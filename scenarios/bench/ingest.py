@@ -32,6 +32,9 @@ from scenarios.bench.reference import reference_loop_s
 
 ROUNDS: Final = 5
 SILENCE_S: Final = 20.0
+READY_S: Final = 120.0
+"""How long the publisher may take to make its packets and be let in [s]."""
+
 MESSAGES: Final = {1: 100_000, 100: 40_000}
 """Messages of one measurement, by readings in each: three to ten seconds on two cores, so that evaluation once a second
 and the column store are in the figure."""
@@ -168,6 +171,8 @@ class _Count:
     def __init__(self, messages: int, control: Connection) -> None:
         self._messages, self._control = messages, control
         self.seen, self.started, self.ended, self.cpu_s = 0, 0.0, 0.0, 0.0
+        if not control.poll(READY_S):
+            raise OutsideError(f"the publisher was not ready within {READY_S:.0f} s")
         control.recv()
         control.send("go")
 

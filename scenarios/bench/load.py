@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from datahub.contract.clock import elapsed_s
+from datahub.contract.errors import OutsideError
 from datahub.contract.messages import BirthBatch, KindDescriptor, PropertyDescriptor
 from datahub.contract.observations import ObservationBatch
 from datahub.contract.topics import Topics
@@ -28,6 +29,12 @@ T0: Final = 1_763_793_120_000
 NODES: Final = 2_000
 CREDIT: Final = 500
 """Messages for which the subscriber gives one credit."""
+
+CONNACK: Final = b"\x20\x02\x00\x00"
+"""Let in, without a session (MQTT 3.1.1, 3.2)."""
+
+CONNACK_S: Final = 20.0
+"""How long a broker may take to let somebody in [s]."""
 
 LEAD: Final = 4_000
 """Messages the publisher may be ahead of the subscriber."""
@@ -81,8 +88,7 @@ def push(url: str, topics: Topics, *, messages_s: float, control: Connection) ->
     address, sent, turn = Address.of(url), 0, 0
     with socket.create_connection((address.host, address.port)) as line:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        line.sendall(_connect_packet("citybrain-bench-push"))
-        line.recv(4)
+        _connect(line, f"citybrain-push-{topics.city}")
         threading.Thread(target=_read_away, args=(line,), daemon=True).start()
         pause, since, packets = threading.Event(), elapsed_s(), list[bytes]()
         while True:
@@ -114,8 +120,7 @@ def publish(url: str, topics: Topics, *, messages: int, pack: int, qos: int, con
     address = Address.of(url)
     with socket.create_connection((address.host, address.port)) as line:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        line.sendall(_connect_packet("citybrain-bench"))
-        line.recv(4)
+        _connect(line, f"citybrain-publish-{topics.city}")
         threading.Thread(target=_read_away, args=(line,), daemon=True).start()
         control.send("ready")
         control.recv()
@@ -130,6 +135,19 @@ def publish(url: str, topics: Topics, *, messages: int, pack: int, qos: int, con
                 pass
         except (EOFError, ConnectionError):
             return  # the subscriber has all it wanted
+
+
+def _connect(line: socket.socket, name: str) -> None:
+    """Be let in, under a name that no other publisher has: whose name is taken over, may never be answered.
+
+    Raises:
+        OutsideError: if the broker does not let it in.
+    """
+    line.settimeout(CONNACK_S)
+    line.sendall(_connect_packet(name))
+    if line.recv(4) != CONNACK:
+        raise OutsideError(f"the broker does not let '{name}' in")
+    line.settimeout(None)
 
 
 def _read_away(line: socket.socket) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
@@ -40,7 +41,10 @@ class City:
 
     def _answer(self) -> dict[str, object]:
         assert self._process.stdout is not None
+        watch = Timer(60, self._process.kill)
+        watch.start()
         line = self._process.stdout.readline()
+        watch.cancel()
         assert line, f"the city process ended with status {self._process.wait(10)}"
         answer: dict[str, object] = json.loads(line)
         return answer

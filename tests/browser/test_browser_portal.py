@@ -7,9 +7,11 @@ import re
 import subprocess
 import sys
 import urllib.request
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -43,10 +45,15 @@ def live(folder: Path, *more: str) -> Iterator[str]:
                 break
         else:
             pytest.fail("the platform ended: " + "".join(said))
+        Thread(target=deque, args=(process.stdout, 0), daemon=True).start()  # what it says must not stop it
         try:
             yield found.group(1)
         finally:
             process.terminate()
+            try:
+                process.wait(90)
+            finally:
+                process.kill()
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from datahub.contract.clock import elapsed_s
 from scenarios.listing import listing
 
 ROOT = Path(__file__).parents[2]
@@ -164,8 +165,9 @@ def test_ctrl_c_ends_a_run_with_130_and_leaves_a_readable_database(tmp_path: Pat
     try:
         database = tmp_path / "out" / "store" / "observations.duckdb"
         journal = tmp_path / "out" / "store" / "city.sqlite"
+        end = elapsed_s() + 120
         while process.poll() is None and not (database.exists() and journal.exists() and _ticks(journal) > 20):
-            pass
+            assert elapsed_s() < end
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=60)[1]
     finally:
@@ -193,8 +195,9 @@ def test_ctrl_c_leaves_no_folder_that_nobody_asked_for(tmp_path: Path) -> None:
     try:
         transcript = tmp_path / "runs" / "calm_day-3" / "transcript.jsonl"
         journal = transcript.parent / "store" / "city.sqlite"
+        end = elapsed_s() + 120
         while process.poll() is None and not (journal.exists() and _ticks(journal) > 20):
-            pass
+            assert elapsed_s() < end
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=60)[1]
     finally:

@@ -118,7 +118,7 @@ def test_a_department_that_is_not_connected_does_not_answer() -> None:
 def served(app: FastAPI) -> Iterator[str]:
     """The app behind a real web server on a free port of this machine."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=5))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

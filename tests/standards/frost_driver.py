@@ -128,7 +128,12 @@ def stranger_creates():
 def raw(method, path, body, media="application/json"):
     """What the client would never send."""
     answer = requests.request(
-        method, f"{URL}/{path}", data=body.encode(), headers={"Content-Type": media}, auth=("anybody", TOKEN)
+        method,
+        f"{URL}/{path}",
+        data=body.encode(),
+        headers={"Content-Type": media},
+        auth=("anybody", TOKEN),
+        timeout=60,
     )
     return [answer.status_code, answer.json().get("detail", "")]
 

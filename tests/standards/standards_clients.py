@@ -11,11 +11,14 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_S = 120.0
+"""Longer than any answer takes; a client that hangs is ended then."""
 
 
 def python_of(name: str) -> Path:
@@ -37,7 +40,10 @@ class Driven:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
         self._process.stdin.flush()
+        watch = Timer(PATIENCE_S, self._process.kill)
+        watch.start()
         line = self._process.stdout.readline()
+        watch.cancel()
         assert line, "the client's process ended"
         told = json.loads(line)
         assert "broken" not in told, told["broken"]
@@ -54,4 +60,7 @@ def driven(client: str, script: str, *arguments: str) -> Iterator[Driven]:
         finally:
             assert process.stdin is not None
             process.stdin.close()
-            process.wait(timeout=30)
+            try:
+                process.wait(timeout=30)
+            finally:
+                process.kill()

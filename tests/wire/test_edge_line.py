@@ -138,6 +138,8 @@ def test_a_line_that_is_really_cut_is_what_a_rule_for_that_case_waits_for(broker
         it.minutes(6)
         assert (edge.acted, edge.state(0)["level_ratio"]) == (1, 1.0)
         assert it.hub.queries.shadow(device).reported.get("level_ratio") != 1.0, "nobody has heard of it"
+        (report,) = edge._waiting
+        assert "without uplink" in report.reason
         it.line.mend()
         it.until(lambda: not it.field_bus.cut_off(it.field.fleets[POLE].nodes.code).any())
         it.minutes(1)
