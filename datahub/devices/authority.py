@@ -180,7 +180,7 @@ def _builder(
 
 
 def _certificate(path: Path) -> x509.Certificate | None:
-    """The certificate in a file; None if there is none."""
+    """The certificate in a file; None if there is none, or none that can be read."""
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except (FileNotFoundError, ValueError):

@@ -135,7 +135,7 @@ class Connection:
         Raises:
             OutsideError: in a virtual run, if the broker is gone.
         """
-        if len(out.payload) > self._limit or not self._room():
+        if len(out.payload) > self._limit or not self.wait_for_room():
             self.refused += 1
             return False
         info = self.client.publish(out.topic, out.payload, qos=out.qos, retain=out.retain)
@@ -153,11 +153,7 @@ class Connection:
         _log.warning(event, connection=self.name, broker=str(self.address), **what)
 
     def wait_for_room(self, below: int = WINDOW) -> bool:
-        """True once fewer than ``below`` messages are under way; live, after one second at most."""
-        return self._room(below)
-
-    def _room(self, below: int = WINDOW) -> bool:
-        """True once fewer than ``below`` messages are under way."""
+        """True once fewer than ``below`` messages are under way; False if that takes too long (live, one second)."""
         self.check()
         until = elapsed_s() + (1.0 if self._live else PATIENCE_S)
         self._under_way.difference_update(self._acknowledged.take())
@@ -184,7 +180,7 @@ class Connection:
         if not self._lost:
             if self.will is not None:
                 self.send(self.will)
-            self._room(1)
+            self.wait_for_room(1)
         self.client.disconnect()
         self.client.loop_stop()
 

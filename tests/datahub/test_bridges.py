@@ -304,7 +304,7 @@ def test_killed_at_any_moment_a_bridge_loses_and_doubles_nothing(who: str, tmp_p
             child.wait()
         child.stdout.close()
     child = start(tmp_path, times, who)
-    out, _ = child.communicate()
+    out, _ = child.communicate(timeout=200)
     assert (child.returncode, out.splitlines()[-1]) == (0, "done")
     assert killed >= 3
     made = cloud("metercloud")

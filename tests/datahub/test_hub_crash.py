@@ -41,7 +41,7 @@ def test_killed_at_any_moment_the_hub_loses_and_doubles_nothing(tmp_path: Path, 
         assert released >= (count - 2) * 7
         assert resumed(tmp_path, released)
     child = start(tmp_path)
-    out, _ = child.communicate()
+    out, _ = child.communicate(timeout=200)
     assert child.returncode == 0
     assert out.splitlines()[-1] == "done"
     town = Town(tmp_path, run="")
